@@ -3,7 +3,9 @@ package certs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -23,7 +25,9 @@ var hostNames = idna.New(
 func asciiName(name string) (string, error) {
 	base, wild := strings.CutPrefix(strings.TrimSuffix(name, "."), "*.")
 	ascii, err := hostNames.ToASCII(base)
-	if err != nil || ascii == "" {
+	// ToASCII maps invalid UTF-8 to a replacement instead of refusing it, and lets an
+	// empty label pass where the label it mapped from was not empty.
+	if err != nil || !utf8.ValidString(name) || slices.Contains(strings.Split(ascii, "."), "") {
 		return "", fmt.Errorf("%q is not a host name", name)
 	}
 	if wild {

@@ -22,6 +22,7 @@ func TestASCIIName(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", ".", "*", "*.", "a b", "a..b", "a_b", "-a", "w*.test", "a.*.test", "*.*.test", "a/b", "a\x00b", "a\nb",
+		"a\xffb", "a.\u00ad.b", "\u3002a",
 		strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a",
 	} {
 		t.Run("refuses "+bad, func(t *testing.T) {
