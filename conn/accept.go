@@ -1,0 +1,167 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Listen binds a TCP address for a [Listener]. Port 0 takes a free one. MPTCP is off: Go
+// turns it on by default, and such a socket cannot be handed over to a successor by port
+// steering.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// acceptors are the accept loops under way.
+type acceptors struct {
+	mu      sync.Mutex
+	closing chan struct{} // closed when the queues are to be emptied
+	closed  bool
+	active  []*acceptor
+}
+
+// acceptor is one accept loop.
+type acceptor struct {
+	l       *Listener
+	pause   time.Duration
+	emptied chan struct{} // closed by the loop when it accepts no more
+	end     time.Time     // of the emptying; set when it begins
+	fresh   time.Time     // the deadline of the accept under way while emptying
+}
+
+// Serve accepts connections from l and serves each, until l is closed by CloseListeners;
+// then it returns net.ErrClosed. Another error means that l can accept no more; it is
+// still for CloseListeners to close. Passing troubles, such as a lack of descriptors, are
+// waited out. A Serve that comes after CloseListeners closes l itself.
+func (s *Server) Serve(l *Listener) error {
+	s.setUp()
+	a := &acceptor{l: l, emptied: make(chan struct{})}
+	if !s.acceptors.add(a) {
+		_ = l.Close()
+		return net.ErrClosed
+	}
+	defer close(a.emptied)
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			a.pause = 0
+			s.start(nc, l)
+		} else if err := s.failed(a, err); err != nil {
+			return err
+		}
+		if s.isClosing() && !a.extend() {
+			return net.ErrClosed
+		}
+	}
+}
+
+// failed deals with an accept's error: nil to go on, else the loop's end.
+func (s *Server) failed(a *acceptor, err error) error {
+	switch {
+	case errors.Is(err, net.ErrClosed) && s.isClosing():
+		return net.ErrClosed
+	case errors.Is(err, net.ErrClosed):
+		return errors.New("conn: somebody else closed the listener")
+	case errors.Is(err, os.ErrDeadlineExceeded) && s.isClosing():
+		// The deadline that woke the loop says nothing about the queue; one that was
+		// fresh and has really passed says that it is empty.
+		if !a.fresh.IsZero() && !time.Now().Before(a.fresh) {
+			return net.ErrClosed
+		}
+		return nil
+	case !passing(err):
+		s.log.Error("listener failed", "address", a.l.Addr().String(), "error", err)
+		return err
+	}
+	a.pause = min(max(2*a.pause, acceptPauseMin), acceptPauseMax)
+	if a.pause == acceptPauseMin {
+		s.log.Warn("accept failed, trying again", "address", a.l.Addr().String(), "error", err)
+	}
+	if s.isClosing() {
+		// Woken already: this pause keeps the loop from spinning, and from outstaying
+		// whoever waits for it.
+		time.Sleep(min(a.pause, emptyAccept))
+		return nil
+	}
+	select {
+	case <-time.After(a.pause):
+	case <-s.acceptors.closing:
+	}
+	return nil
+}
+
+// passing tells an error that a later accept may not have: of the connection that was to
+// be accepted, or of resources that come back.
+func passing(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN, syscall.EPROTO, syscall.EPERM,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP,
+		syscall.ETIMEDOUT, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+		return true
+	}
+	return false
+}
+
+// extend gives the next accept of a queue that is being emptied a fresh deadline: with
+// one in the past Go would return before it asks the kernel. False when time is up.
+func (a *acceptor) extend() bool {
+	now := time.Now()
+	if a.end.IsZero() {
+		a.end = now.Add(emptyTotal)
+	}
+	if !now.Before(a.end) {
+		return false
+	}
+	a.fresh = now.Add(emptyAccept)
+	return setDeadline(a.l, a.fresh) == nil
+}
+
+// setDeadline sets the accept deadline of a listener that has one.
+func setDeadline(l *Listener, t time.Time) error {
+	d, ok := l.Listener.(interface{ SetDeadline(time.Time) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return d.SetDeadline(t)
+}
+
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.acceptors.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// add registers a loop; false once the listeners are being closed.
+func (as *acceptors) add(a *acceptor) bool {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !as.closed {
+		as.active = append(as.active, a)
+	}
+	return !as.closed
+}
+
+// beginClosing makes every loop empty its queue and returns the loops.
+func (as *acceptors) beginClosing() []*acceptor {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !as.closed {
+		as.closed = true
+		close(as.closing)
+	}
+	return as.active
+}

@@ -1,0 +1,59 @@
+package conn
+
+import (
+	"crypto/tls"
+	"time"
+)
+
+// close ends the connection after its handler returned, and returns how many application
+// bytes came after our FIN.
+//
+// It lingers: half-closes, reads out what the peer still sends, and only then closes. A
+// close with unread bytes makes the kernel send a reset, which destroys a response that
+// the peer has not read yet.
+func (c *Conn) close() (late int64) {
+	c.enter(Closed, clockNone, 0)
+	switch {
+	case c.Forced():
+	case c.broken:
+		c.sock.reset()
+		return 0
+	default:
+		if c.halfClose() == nil && !c.ended.Load() {
+			late = c.readOut()
+		}
+	}
+	_ = c.sock.Close()
+	return late
+}
+
+// halfClose says goodbye: close_notify where there is TLS, then the FIN.
+func (c *Conn) halfClose() error {
+	c.sock.writeUntil(time.Now().Add(lingerIdle))
+	if t, ok := c.stream.(*tls.Conn); ok {
+		if err := t.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	return c.sock.CloseWrite()
+}
+
+// readOut reads until the peer has closed its half too, within the linger's limits.
+func (c *Conn) readOut() (late int64) {
+	end := time.Now().Add(lingerTotal)
+	buf := copies.Get().(*[32 << 10]byte)
+	defer copies.Put(buf)
+	for late < lingerBytes {
+		idle := time.Now().Add(lingerIdle)
+		if idle.After(end) {
+			idle = end
+		}
+		_ = c.sock.SetReadDeadline(idle)
+		n, err := c.stream.Read(buf[:])
+		late += int64(n)
+		if err != nil {
+			break
+		}
+	}
+	return late
+}

@@ -1,0 +1,357 @@
+package conn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// State is where a connection stands; the package comment has the table.
+type State uint8
+
+// The states of a connection.
+const (
+	New State = iota
+	Idle
+	Active
+	Detached
+	Closed
+)
+
+// String is the state's name in lower case.
+func (s State) String() string {
+	return [...]string{"new", "idle", "active", "detached", "closed"}[s]
+}
+
+// clock says which read clock runs. Each has its error.
+type clock uint8
+
+const (
+	clockHandshake clock = iota
+	clockHead
+	clockIdle
+	clockBody
+	clockStopped // StopReading: ran out until another one is started
+	clockNone
+)
+
+// expired is the error of a clock that ran out.
+func (k clock) expired() error {
+	return [...]error{ErrHandshakeTimeout, ErrHeadTimeout, ErrIdleTimeout, ErrStalled, ErrStopped, nil}[k]
+}
+
+// past is a deadline that makes a blocked read return at once.
+var past = time.Unix(1, 0)
+
+// A Conn is one connection, as its handler sees it. Its methods are for the goroutine
+// that runs the handler, except where they say otherwise. The handler does not close it.
+type Conn struct {
+	server   *Server
+	listener *Listener
+	id       uint64
+	accepted time.Time
+	remote   netip.AddrPort
+	local    netip.AddrPort
+	sock     *socket
+	stream   net.Conn // sock, or TLS on it
+	tls      *tls.ConnectionState
+	ctx      context.Context
+	cancel   context.CancelFunc
+	waiter   waiter
+
+	parked int64 // what the socket had received when the wait for a request began
+
+	body pace // of the content being read
+	slow bool // it was too slow: said with the bytes, and again at the next read
+
+	mu       sync.Mutex
+	state    State
+	clock    clock
+	until    time.Time // when the clock runs out; for clockBody it moves with each read
+	armed    time.Time // what the raw read deadline was last set to
+	draining bool      // the server's drain has reached this connection
+	looked   bool      // the last look was given
+	halfway  bool      // and, when it showed half a TLS record, the time for the rest
+
+	forced atomic.Bool // Cut closed it
+	ended  atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
+	broken bool        // the peer must see a cut
+}
+
+// ID is the connection's number, from 1, in the order of accepts.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Accepted is when the connection was accepted.
+func (c *Conn) Accepted() time.Time { return c.accepted }
+
+// Remote is the peer's address; not valid for a unix socket.
+func (c *Conn) Remote() netip.AddrPort { return c.remote }
+
+// Local is our own address; not valid for a unix socket.
+func (c *Conn) Local() netip.AddrPort { return c.local }
+
+// TLS describes the session; nil without TLS. It is not to be changed.
+func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
+
+// Context is done when the connection is cut or its handler has returned. Any goroutine
+// may use it.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// Closing tells whether the server's stop was announced, from when on every message
+// should say that it is the connection's last. Any goroutine may ask.
+func (c *Conn) Closing() bool { return c.server.announced.Load() }
+
+// Forced tells whether [Server.Cut] cut this connection. Any goroutine may ask.
+func (c *Conn) Forced() bool { return c.forced.Load() }
+
+// State is where the connection stands now. Any goroutine may ask.
+func (c *Conn) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// enter moves the connection to a state and starts its clock. It is the one place where
+// either changes, so a drain always finds the two in step.
+func (c *Conn) enter(state State, k clock, length time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.state, c.clock = state, k
+	switch {
+	case k == clockNone:
+		c.until = time.Time{}
+	case !c.draining || k == clockBody:
+		c.until = now.Add(length)
+	case k == clockIdle:
+		c.looked, c.until = true, now.Add(lastLook)
+	default:
+		c.until = now.Add(min(length, drainGrace))
+	}
+}
+
+// BeginHead starts the head clock for a request whose first bytes are already at hand.
+func (c *Conn) BeginHead() { c.enter(Active, clockHead, c.server.limits.HeadTimeout) }
+
+// BeginBody stops the head clock: from now on reads have the stall clock and the
+// minimum rate.
+func (c *Conn) BeginBody() {
+	c.body, c.slow = pace{}, false
+	c.enter(Active, clockBody, c.server.limits.StallTimeout)
+}
+
+// Detach hands both halves of the connection to the handler: no clock runs any more, and
+// deadlines are its own to set. The connection stays counted, and [Conn.Announced] tells
+// of the drain.
+func (c *Conn) Detach() {
+	c.enter(Detached, clockNone, 0)
+	_ = c.SetReadDeadline(time.Time{})
+	c.sock.release()
+}
+
+// Announced is closed when the server's stop is announced. Any goroutine may use it.
+func (c *Conn) Announced() <-chan struct{} { return c.server.announcement }
+
+// SetReadDeadline sets the read deadline of a detached connection. It does not undo
+// [Conn.StopReading]. Any goroutine may call it.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clock == clockStopped {
+		return nil
+	}
+	c.armed = t
+	return c.sock.SetReadDeadline(t)
+}
+
+// SetWriteDeadline sets the write deadline of a detached connection. Over TLS a write
+// that ran into one was the last: the session cannot go on behind half a record. Any
+// goroutine may call it.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.sock.SetWriteDeadline(t) }
+
+// StopReading makes a Read under way, and later ones, return [ErrStopped], until Await,
+// BeginHead or BeginBody starts another clock. Any goroutine may call it.
+func (c *Conn) StopReading() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = past
+	c.clock = clockStopped
+	c.arm(past)
+}
+
+// Read reads what the peer sent, under the clock that runs. It returns io.EOF when the
+// peer has closed its half, and one of this package's errors when the clock ran out. An
+// error that came with bytes comes again, without them, at the next Read of that content.
+func (c *Conn) Read(p []byte) (int, error) {
+	begun := c.armRead()
+	if c.slow && !begun.IsZero() {
+		return 0, ErrTooSlow
+	}
+	for {
+		n, err := c.stream.Read(p)
+		if n > 0 {
+			return n, c.booked(begun, n)
+		}
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.ended.Store(true)
+			return 0, err
+		}
+		if err := c.rearm(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// booked judges the rate of content that arrived. The bytes are delivered all the same:
+// the error comes with them, and they may be the last that were needed.
+func (c *Conn) booked(begun time.Time, n int) error {
+	if begun.IsZero() {
+		return nil
+	}
+	l := &c.server.limits
+	if c.body.read(time.Since(begun), int64(n), l.MinBytesPerSecond, l.RateGrace) {
+		c.slow = true
+		return ErrTooSlow
+	}
+	return nil
+}
+
+// armRead makes the raw read deadline fit the clock. For content it returns the time,
+// from which the wait is measured.
+func (c *Conn) armRead() (begun time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.clock {
+	case clockNone:
+		return begun
+	case clockBody:
+		begun = time.Now()
+		c.until = begun.Add(c.server.limits.StallTimeout)
+		c.armLazily(begun)
+	default:
+		c.arm(c.until)
+	}
+	return begun
+}
+
+// rearm is called when the raw read deadline has passed. It returns nil, with a new
+// deadline set, unless the clock has really run out: deadlines are set lazily.
+func (c *Conn) rearm() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clock == clockNone {
+		return os.ErrDeadlineExceeded
+	}
+	if time.Now().Before(c.until) {
+		c.arm(c.until)
+		return nil
+	}
+	return c.clock.expired()
+}
+
+// arm sets the raw read deadline. The caller holds c.mu.
+func (c *Conn) arm(t time.Time) {
+	if !c.armed.Equal(t) {
+		c.armed = t
+		_ = c.sock.SetReadDeadline(t)
+	}
+}
+
+// armLazily lets a deadline stand that is at most a quarter of its clock early; when it
+// passes, rearm sets the right one. Most reads then set none. The caller holds c.mu.
+func (c *Conn) armLazily(now time.Time) {
+	early := c.until.Sub(c.armed)
+	if early < 0 || early > c.until.Sub(now)/4 {
+		c.arm(c.until)
+	}
+}
+
+// Write writes all of p. A peer that makes no progress, or too little, is given up with
+// [ErrStalled] or [ErrTooSlow]. After a failed write the close is a reset, as after
+// [Conn.Break].
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.stream.Write(p)
+	if err != nil {
+		c.giveUp()
+	}
+	return n, err
+}
+
+// giveUp follows a failed write: half a message went out, and the kernel may hold
+// megabytes more for a peer that does not read. A plain close would leave it holding
+// them for minutes.
+func (c *Conn) giveUp() {
+	c.ended.Store(true)
+	c.broken = true
+}
+
+// ReadFrom writes what r has left: by sendfile where r is an *os.File behind an
+// *io.LimitedReader and the connection is plain TCP, else through a pooled buffer.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	if lr, ok := r.(*io.LimitedReader); ok && c.tls == nil {
+		if _, ok := lr.R.(*os.File); ok {
+			if to, ok := c.sock.rawConn.(io.ReaderFrom); ok {
+				n, err := c.sock.sendFile(lr, to)
+				if fromPeer(err) {
+					c.giveUp()
+				}
+				return n, err
+			}
+		}
+	}
+	return copyTo(c, r)
+}
+
+// fromPeer tells an error of the connection from one of the file that was sent on it.
+func fromPeer(err error) bool {
+	for _, e := range []error{ErrStalled, ErrTooSlow, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET, syscall.ETIMEDOUT} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ended tells whether the peer is known to read or to write no more: it closed its half,
+// or a read or a write failed. Any goroutine may ask.
+func (c *Conn) Ended() bool { return c.ended.Load() }
+
+// drain is the drain reaching this connection; the server calls it once.
+func (c *Conn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	switch {
+	case c.state == Closed:
+	case c.clock == clockIdle:
+		c.until = past
+		c.arm(past)
+	case c.clock == clockHandshake, c.clock == clockHead:
+		if soon := time.Now().Add(drainGrace); soon.Before(c.until) {
+			c.until = soon
+		}
+		c.arm(c.until)
+	}
+}
+
+// Break makes the close of this connection a reset, so that the peer cannot take what it
+// got for a whole message.
+func (c *Conn) Break() { c.broken = true }
+
+// cut resets the raw connection under whoever uses it.
+func (c *Conn) cut() {
+	c.forced.Store(true)
+	c.cancel()
+	c.sock.reset()
+}

@@ -1,0 +1,65 @@
+package conn
+
+import "context"
+
+// Announce begins the lame duck: accepting goes on, and from now on every message should
+// say that it is its connection's last ([Conn.Closing]).
+func (s *Server) Announce() {
+	s.setUp()
+	if s.announced.CompareAndSwap(false, true) {
+		close(s.announcement)
+	}
+}
+
+// CloseListeners lets the accept loops take what waits in their queues, for 2 s at most,
+// and then closes the listeners. When ctx is done before, it closes them at once. When it
+// returns no further connection is accepted. A listener whose Serve was never called is
+// not known here and stays open.
+func (s *Server) CloseListeners(ctx context.Context) {
+	s.setUp()
+	loops := s.acceptors.beginClosing()
+	for _, a := range loops {
+		// Wakes a loop that blocks in Accept; it then gives itself fresh deadlines.
+		if setDeadline(a.l, past) != nil {
+			_ = a.l.Close()
+		}
+	}
+	for _, a := range loops {
+		select {
+		case <-a.emptied:
+		case <-ctx.Done():
+			_ = a.l.Close()
+			<-a.emptied
+		}
+	}
+	for _, a := range loops {
+		_ = a.l.Close()
+	}
+	s.tracker.seal()
+}
+
+// Drain tells every connection that the end has come: idle ones get a last look and
+// close, beginnings get a second, requests under way finish. The channel is closed when
+// all connections are gone; the goroutine behind it ends then. Call it once, after
+// CloseListeners.
+func (s *Server) Drain() <-chan struct{} {
+	for _, c := range s.tracker.all() {
+		c.drain()
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		s.tracker.wg.Wait()
+	}()
+	return gone
+}
+
+// Cut ends every connection that is left: its context is cancelled and its socket reset.
+// It returns how many there were.
+func (s *Server) Cut() int {
+	left := s.tracker.all()
+	for _, c := range left {
+		c.cut()
+	}
+	return len(left)
+}

@@ -1,0 +1,180 @@
+package conn
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Handler speaks a protocol on connections.
+type Handler interface {
+	// ServeConn serves c until it is of no more use. It returns nil when no request was
+	// pending then, else what broke one off. It neither closes c nor keeps it: the
+	// Server lingers over and closes c after ServeConn returned.
+	ServeConn(c *Conn) error
+}
+
+// A Listener is where connections come from and what becomes of them. The Server closes
+// it in its drain; nobody else does.
+type Listener struct {
+	net.Listener
+	// TLS, when not nil, is spoken on every connection. It is shared, never cloned.
+	TLS     *tls.Config
+	Handler Handler
+	// NotTLS is sent, in clear, to a peer that does not speak TLS where TLS is
+	// expected: a short message in the protocol it will have meant.
+	NotTLS []byte
+}
+
+// Server accepts, tracks and drains connections from any number of listeners. Its fields
+// are set before the first Serve and not changed afterwards; the zero value works.
+//
+// It ends by Announce, CloseListeners, Drain and, where that is not enough, Cut, called
+// in this order by one goroutine.
+type Server struct {
+	Limits Limits
+	// Log gets what an operator should know. A peer's faults go there at debug level.
+	// Nil discards.
+	Log *slog.Logger
+
+	once      sync.Once
+	limits    Limits
+	log       *slog.Logger
+	tracker   tracker
+	acceptors acceptors
+
+	announced    atomic.Bool
+	announcement chan struct{}
+}
+
+// setUp runs before anything else touches the unexported fields.
+func (s *Server) setUp() {
+	s.once.Do(func() {
+		s.limits = s.Limits.withDefaults()
+		s.log = s.Log
+		if s.log == nil {
+			s.log = slog.New(slog.DiscardHandler)
+		}
+		s.announcement = make(chan struct{})
+		s.acceptors.closing = make(chan struct{})
+	})
+}
+
+// Ledger is the connections' account as it stands.
+func (s *Server) Ledger() Ledger { return s.tracker.ledger() }
+
+// start tracks an accepted connection and serves it in a goroutine of its own, which
+// the tracker's WaitGroup owns.
+func (s *Server) start(nc net.Conn, l *Listener) {
+	raw, ok := nc.(rawConn)
+	if !ok {
+		panic("conn: listener accepts connections that cannot be half-closed")
+	}
+	c := s.newConn(raw, l)
+	if !s.tracker.admit(c, &s.limits) {
+		c.cancel()
+		c.sock.reset()
+		s.log.Debug("connection refused: over the limit", "client", c.remote)
+		return
+	}
+	go s.run(c)
+}
+
+// run is a connection's life.
+func (s *Server) run(c *Conn) {
+	end := forced // unless something better is known: a panic cuts
+	var late int64
+	closed := false
+	defer func() {
+		if v := recover(); v != nil {
+			s.log.Error("connection handler panicked", "client", c.remote, "panic", v, "stack", string(debug.Stack()))
+		}
+		if !closed { // by a panic or runtime.Goexit
+			c.cut()
+		}
+		s.tracker.forget(c, end, late)
+	}()
+	result := s.serve(c)
+	c.cancel()
+	read := c.close()
+	closed = true
+	if result == quiet && c.Closing() {
+		late = read
+	}
+	if end = result; c.Forced() {
+		end = forced
+	}
+}
+
+// serve shakes hands and lets the handler speak.
+func (s *Server) serve(c *Conn) ending {
+	if c.listener.TLS != nil {
+		if err := c.handshake(); err != nil {
+			s.log.Debug("TLS handshake failed", "client", c.remote, "error", err)
+			return handshakeFailed
+		}
+	}
+	c.waiter = newWaiter(c.stream, c.sock)
+	if err := c.listener.Handler.ServeConn(c); err != nil {
+		s.log.Debug("connection broke off", "client", c.remote, "error", err)
+		return peerLeft
+	}
+	return quiet
+}
+
+// handshake runs the TLS handshake under its clock, which is absolute for both
+// directions.
+func (c *Conn) handshake() error {
+	t := tls.Server(c.sock, c.listener.TLS)
+	c.enter(New, clockHandshake, c.server.limits.HandshakeTimeout)
+	c.armRead()
+	c.sock.writeUntil(time.Now().Add(c.server.limits.HandshakeTimeout))
+	err := t.Handshake()
+	c.sock.writeUntil(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrHandshakeTimeout
+	}
+	if err != nil {
+		c.refuseHandshake(err)
+		return err
+	}
+	c.stream = t
+	state := t.ConnectionState()
+	c.tls = &state
+	return nil
+}
+
+// refuseHandshake tells a peer that does not speak TLS so, in its own words.
+func (c *Conn) refuseHandshake(err error) {
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) && header.Conn != nil && looksLikeText(header.RecordHeader) {
+		_, _ = c.sock.Write(c.listener.NotTLS)
+	}
+}
+
+// looksLikeText tells a clear-text request, which deserves an answer that a person can
+// read, from noise.
+func looksLikeText(header [5]byte) bool {
+	for _, b := range header {
+		if b < ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// addrPort is a's address and port, the zero value for one that has none.
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}

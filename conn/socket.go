@@ -1,0 +1,233 @@
+package conn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// rawConn is what a listener must accept: a connection with two halves. *net.TCPConn
+// and *net.UnixConn are such.
+type rawConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// socket is the raw connection with the write clock on it. TLS, where there is any,
+// runs above: a write that TLS begins is continued here until it is done or the peer is
+// given up, so TLS never sees a timeout that it could not take back.
+//
+// One goroutine writes at a time; the read side is the raw connection's own.
+type socket struct {
+	rawConn
+	limits *Limits
+
+	received int64 // bytes read; this and the next are the reader's
+	atOnce   bool  // reads take what there is, whatever the deadline
+
+	deadline time.Time // when set: absolute, in place of the pace (handshake, close)
+	released bool      // no pace either: whoever has the connection sets deadlines
+	armed    time.Time // what the raw write deadline was last set to
+	pace     pace
+	sent     int64 // bytes that the kernel took
+	acked    int64 // of those, what the peer had acknowledged at the last look
+	unsent   func() (int64, bool)
+}
+
+func newSocket(raw rawConn, limits *Limits) *socket {
+	return &socket{rawConn: raw, limits: limits, unsent: unacknowledged(raw)}
+}
+
+// Read counts what comes: beneath TLS it shows of a record that has only half arrived.
+func (k *socket) Read(p []byte) (int, error) {
+	read := k.rawConn.Read
+	if k.atOnce {
+		read = k.readAtOnce
+	}
+	n, err := read(p)
+	k.received += int64(n)
+	return n, err
+}
+
+// readAtOnce asks the kernel itself: Go would not once the deadline has passed.
+func (k *socket) readAtOnce(p []byte) (n int, err error) {
+	sc, ok := k.rawConn.(syscall.Conn)
+	if !ok {
+		return 0, os.ErrDeadlineExceeded
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := raw.Control(func(fd uintptr) { n, err = readDescriptor(fd, p) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	if errors.Is(err, syscall.EAGAIN) {
+		err = os.ErrDeadlineExceeded // as if it had just passed: TLS can go on afterwards
+	}
+	return n, err
+}
+
+// writeUntil gives all further writes one absolute deadline; the zero time returns them
+// to the pace.
+func (k *socket) writeUntil(t time.Time) {
+	k.deadline, k.armed = t, t
+	_ = k.SetWriteDeadline(t)
+}
+
+// release ends the pace for good.
+func (k *socket) release() {
+	k.released = true
+	k.writeUntil(time.Time{})
+}
+
+// reset closes the connection so that the peer gets a reset where the transport has one:
+// a plain close would look like the end of a message that only the close delimits. It
+// never blocks.
+func (k *socket) reset() {
+	if l, ok := k.rawConn.(interface{ SetLinger(int) error }); ok {
+		_ = l.SetLinger(0)
+	}
+	_ = k.Close()
+}
+
+// tick is how often a blocked write looks at the peer's progress.
+func (k *socket) tick() time.Duration {
+	return min(k.limits.StallTimeout/4, k.limits.RateGrace)
+}
+
+// Write writes all of b, as slowly as the peer's progress allows.
+func (k *socket) Write(b []byte) (int, error) {
+	n, err := k.paced(func(done int64) (int64, error) {
+		n, err := k.rawConn.Write(b[done:])
+		return int64(n), err
+	})
+	return int(n), err
+}
+
+// sendFile sends what r, which limits a file, has left by sendfile, in pieces.
+func (k *socket) sendFile(r *io.LimitedReader, to io.ReaderFrom) (int64, error) {
+	var total int64
+	for r.N > 0 {
+		piece := &io.LimitedReader{R: r.R, N: min(r.N, sendfilePiece)}
+		want := piece.N
+		n, err := k.paced(func(int64) (int64, error) { return sendPiece(piece, to) })
+		total += n
+		r.N -= n
+		if err != nil || n < want {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// sendPiece is one ReadFrom that leaves the file where the peer's bytes end. Where
+// sendfile cannot be had, Go copies through memory, and a deadline between its read and
+// its write would lose what was read: the response would go on with a hole in it.
+func sendPiece(piece *io.LimitedReader, to io.ReaderFrom) (int64, error) {
+	before := piece.N
+	n, err := to.ReadFrom(piece)
+	lost := before - piece.N - n
+	if lost <= 0 {
+		return n, err
+	}
+	s, ok := piece.R.(io.Seeker)
+	if !ok {
+		return n, io.ErrUnexpectedEOF
+	}
+	if _, serr := s.Seek(-lost, io.SeekCurrent); serr != nil {
+		return n, serr
+	}
+	piece.N += lost
+	return n, err
+}
+
+// paced runs op, which gets the number of bytes done so far, again and again until it
+// ends with something else than the write deadline. It is where the write clock lives.
+func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err error) {
+	if k.released || !k.deadline.IsZero() {
+		done, err = op(0)
+		k.sent += done
+		return done, err
+	}
+	looked := time.Now()
+	progress := looked
+	for {
+		k.arm(looked, progress)
+		n, err := op(done)
+		done += n
+		k.sent += n
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+		now := time.Now()
+		moved := k.moved()
+		if moved > 0 {
+			progress = now
+		}
+		if now.Sub(progress) >= k.limits.StallTimeout {
+			return done, ErrStalled
+		}
+		if k.pace.wrote(now.Sub(looked), moved, k.limits.MinBytesPerSecond, k.limits.RateGrace) {
+			return done, ErrTooSlow
+		}
+		looked = now
+	}
+}
+
+// arm sets the raw deadline to the next look, unless one that is still far enough off
+// stands: setting it costs more than a small write does.
+func (k *socket) arm(now, progress time.Time) {
+	next := now.Add(k.tick())
+	if stall := progress.Add(k.limits.StallTimeout); stall.Before(next) {
+		next = stall
+	}
+	if left := k.armed.Sub(now); left > k.tick()/2 && !k.armed.After(next) {
+		return
+	}
+	k.armed = next
+	_ = k.SetWriteDeadline(next)
+}
+
+// moved is how many bytes the peer acknowledged since the last look, or, where the
+// kernel does not tell, how many it took. Those of the writes in between, which needed no
+// look, count too.
+func (k *socket) moved() int64 {
+	queued, ok := k.unsent()
+	if !ok {
+		queued = 0
+	}
+	before := k.acked
+	k.acked = k.sent - queued
+	return k.acked - before
+}
+
+// copies holds the buffers of content that cannot go by sendfile: two TLS records.
+var copies = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyTo writes what r has left to w.
+func copyTo(w io.Writer, r io.Reader) (total int64, err error) {
+	buf := copies.Get().(*[32 << 10]byte)
+	defer copies.Put(buf)
+	for {
+		n, rerr := r.Read(buf[:])
+		if n > 0 {
+			m, werr := w.Write(buf[:n])
+			total += int64(m)
+			if werr != nil {
+				return total, werr
+			}
+		}
+		if rerr == io.EOF {
+			return total, nil
+		}
+		if rerr != nil {
+			return total, rerr
+		}
+	}
+}

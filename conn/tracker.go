@@ -1,0 +1,112 @@
+package conn
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// tracker knows every connection from its accept to its end. Its WaitGroup is added to
+// only under mu and only before it is sealed, and waited for only after: so Add and Wait
+// never race.
+type tracker struct {
+	mu     sync.Mutex
+	sealed bool
+	last   uint64 // the newest connection's number
+	conns  map[*Conn]struct{}
+	perIP  map[netip.Addr]int
+	books  Ledger
+	wg     sync.WaitGroup
+}
+
+// admit counts an accepted connection and tracks it. It returns false, with the
+// connection already booked as refused, when a limit is reached.
+func (t *tracker) admit(c *Conn, l *Limits) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.books.Accepted++
+	t.last++
+	c.id = t.last
+	source := sourceOf(c.remote)
+	full := l.Connections > 0 && len(t.conns) >= l.Connections
+	greedy := l.ConnectionsPerIP > 0 && source.IsValid() && t.perIP[source] >= l.ConnectionsPerIP
+	if t.sealed || full || greedy {
+		t.books.Refused++
+		return false
+	}
+	if t.conns == nil {
+		t.conns, t.perIP = map[*Conn]struct{}{}, map[netip.Addr]int{}
+	}
+	t.conns[c] = struct{}{}
+	if l.ConnectionsPerIP > 0 && source.IsValid() {
+		t.perIP[source]++
+	}
+	t.books.Open++
+	t.wg.Add(1)
+	return true
+}
+
+// forget ends the tracking of c and books how it ended. It is the last thing that c's
+// goroutine does.
+func (t *tracker) forget(c *Conn, e ending, late int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.conns, c)
+	if source := sourceOf(c.remote); t.perIP[source] > 1 {
+		t.perIP[source]--
+	} else {
+		delete(t.perIP, source)
+	}
+	t.books.Open--
+	*t.books.column(e)++
+	t.books.LateBytes += late
+	t.wg.Done()
+}
+
+// seal lets no further connection in. Only then may anyone wait.
+func (t *tracker) seal() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sealed = true
+}
+
+// all are the connections that are open now.
+func (t *tracker) all() []*Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	conns := make([]*Conn, 0, len(t.conns))
+	for c := range t.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (t *tracker) ledger() Ledger {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.books
+}
+
+// sourceOf is what a per-address limit counts by: one host has a whole IPv6 /64 to
+// choose addresses from.
+func sourceOf(a netip.AddrPort) netip.Addr {
+	ip := a.Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return ip
+}
+
+// newConn makes the record of a connection that was just accepted.
+func (s *Server) newConn(raw rawConn, l *Listener) *Conn {
+	c := &Conn{
+		server: s, listener: l, accepted: time.Now(), sock: newSocket(raw, &s.limits),
+		remote: addrPort(raw.RemoteAddr()), local: addrPort(raw.LocalAddr()),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.stream = c.sock
+	return c
+}
