@@ -1,0 +1,37 @@
+//go:build !race
+
+package http1
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+// In steady state a constant response allocates nothing, whatever the head that asks. The
+// race detector makes sync.Pool forget at random, so there the figure means nothing.
+func TestConstantResponseAllocatesNothing(t *testing.T) {
+	for _, bench := range benchmarks {
+		t.Run(bench.name, func(t *testing.T) {
+			s := open(t, "plain", constant, func(s *site) { s.server.Observe = nil })
+			c := s.dial()
+			c.send(bench.request)
+			size, err := responseSize(c.nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch, answers := []byte(strings.Repeat(bench.request, bench.pipelined)), make([]byte, size*bench.pipelined)
+			once := func() {
+				if _, err := c.nc.Write(batch); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(c.nc, answers); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := testing.AllocsPerRun(2000, once); got > 0 {
+				t.Errorf("%v allocations for %d requests, want 0", got, bench.pipelined)
+			}
+		})
+	}
+}

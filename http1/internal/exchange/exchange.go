@@ -1,0 +1,121 @@
+// Package exchange says what a request and its response are, whoever speaks the
+// protocol.
+//
+// A protocol (HTTP/1.1 in package http1, the in-memory one in http1/http1test)
+// fills an [Exchange] and hands it to http1.Answer, which shows it to a handler as
+// a Request and a Response. The handler never sees this package, so a second
+// protocol can move in without a handler noticing.
+package exchange
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/netip"
+
+	"github.com/holdfast-server/holdfast/http1/internal/wire"
+)
+
+// Unknown is the length of content whose end only its framing tells.
+const Unknown int64 = -1
+
+// Errors that cross the border between a protocol and a handler.
+var (
+	// ErrBodyClosed is what a read gets after the handler returned.
+	ErrBodyClosed = errors.New("http1: body read after the handler returned")
+	// ErrContentLength is what a write gets that would pass the declared length.
+	ErrContentLength = errors.New("http1: more content than the declared Content-Length")
+)
+
+// Field is one field line: views into memory that the protocol owns and that stays
+// as it is until the exchange is over.
+type Field = wire.Field
+
+// Exchange is one request and the way to answer it. The protocol owns it and all it
+// points to; http1.Answer borrows it for one call.
+type Exchange struct {
+	Head    Head
+	Body    Body
+	Sink    Sink
+	Peer    *Peer
+	ID      ID
+	Context context.Context
+}
+
+// Head is a request's head. The byte slices are views, valid until the exchange is over.
+type Head struct {
+	Method    []byte
+	Target    []byte // the request target as it came
+	Path      []byte // still percent-encoded, "/" for an empty one, "*" for asterisk-form
+	Query     []byte // without its question mark
+	Authority []byte // from the target where it has one, else from Host
+	Fields    []Field
+	Length    int64 // of the content: 0 for none, Unknown for chunked
+	Minor     uint8 // of the protocol version 1.x
+	Secure    bool  // it came over TLS
+}
+
+// Peer is what is known of the other end for as long as a connection lives.
+type Peer struct {
+	Remote, Local netip.AddrPort
+	TLS           *tls.ConnectionState // nil without TLS
+}
+
+// ID tells an exchange from every other of this process: the connection's number and
+// the exchange's place on it, from 1.
+type ID struct{ Conn, Seq uint64 }
+
+// Body reads a request's content. Read returns io.EOF at its end. Close, called once
+// by Answer when the handler has returned, ends a Read under way and makes every later
+// one return ErrBodyClosed.
+type Body interface {
+	io.ReadCloser
+	// Broken is why the content cannot be read to its end; nil while it can, or while
+	// another goroutine is reading. It does not block.
+	Broken() *wire.Reason
+}
+
+// NoBody is the content of a request that has none.
+var NoBody Body = noBody{}
+
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+func (noBody) Close() error             { return nil }
+func (noBody) Broken() *wire.Reason     { return nil }
+
+// Line is one field line of a response.
+type Line struct{ Name, Value string }
+
+// Answer is the head of a final response. The sink adds what belongs to it alone:
+// Date, where DateSet is false, and whatever frames the content.
+type Answer struct {
+	Status  int
+	Lines   []Line
+	Length  int64 // of the content, or of what GET would bring for HEAD and 304; Unknown when not declared
+	Bodied  bool  // content follows: false for HEAD, 204 and 304
+	Close   bool  // nothing more on this connection
+	DateSet bool  // a Date stands among Lines
+}
+
+// Sink takes a response. Calls come in this order: Begin once, Write, ReadFrom and
+// Flush any number of times, then End or Abort. All but Flush may keep bytes back
+// until the protocol finds it right to send them.
+type Sink interface {
+	// Begin takes the head. It keeps nothing of a after it returns.
+	Begin(a *Answer) error
+	// Write takes content. With a known length the caller never writes more.
+	Write(p []byte) (int, error)
+	// ReadFrom takes content from r until it ends, by sendfile where it can.
+	ReadFrom(r io.Reader) (int64, error)
+	// Flush sends all that was taken.
+	Flush() error
+	// End says that the content is whole.
+	End() error
+	// Abort says that it never will be: the peer must see a cut, not an end.
+	Abort()
+	// Closing tells whether the server is about to stop, so that the response
+	// should announce the end of its connection.
+	Closing() bool
+}

@@ -1,0 +1,201 @@
+package http1
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"iter"
+	"net/netip"
+
+	"github.com/holdfast-server/holdfast/http1/internal/exchange"
+)
+
+// A Request is what a client asks for. What its methods return stays valid after the
+// handler returned, except from those whose name ends in View.
+type Request struct {
+	x      *exchange.Exchange
+	method string
+	path   string
+	target string
+}
+
+func (r *Request) reset(x *exchange.Exchange) { *r = Request{x: x} }
+
+// Method is the request method, case-sensitive (RFC 9110 §9.1).
+func (r *Request) Method() string {
+	if r.method == "" {
+		r.method = methodString(r.x.Head.Method)
+	}
+	return r.method
+}
+
+// methodString makes a string of a method, without an allocation for the usual ones.
+func methodString(m []byte) string {
+	switch string(m) {
+	case "GET":
+		return "GET"
+	case "HEAD":
+		return "HEAD"
+	case "POST":
+		return "POST"
+	case "PUT":
+		return "PUT"
+	case "DELETE":
+		return "DELETE"
+	case "OPTIONS":
+		return "OPTIONS"
+	case "PATCH":
+		return "PATCH"
+	}
+	return string(m)
+}
+
+// Target is the request target as it was sent (RFC 9112 §3.2).
+func (r *Request) Target() string {
+	if r.target == "" {
+		r.target = string(r.x.Head.Target)
+	}
+	return r.target
+}
+
+// Path is the target's path, still percent-encoded: it begins with "/", or is "*" for
+// OPTIONS of the server as a whole. Decode it a segment at a time: an encoded slash is
+// not a separator.
+func (r *Request) Path() string {
+	if r.path == "" {
+		r.path = string(r.x.Head.Path)
+	}
+	return r.path
+}
+
+// Query is the target's query, without its question mark and still percent-encoded.
+func (r *Request) Query() string { return string(r.x.Head.Query) }
+
+// Authority is the host and optional port that the request is for: the target's own
+// where it has one, else the Host field's (RFC 9112 §3.3). Empty only in HTTP/1.0.
+func (r *Request) Authority() string { return string(r.x.Head.Authority) }
+
+// Scheme is "https" for a request that came over TLS, else "http".
+func (r *Request) Scheme() string {
+	if r.x.Head.Secure {
+		return "https"
+	}
+	return "http"
+}
+
+// Proto is the protocol version as the client named it, such as "HTTP/1.1".
+func (r *Request) Proto() string { return protoString(r.x.Head.Minor) }
+
+func protoString(minor uint8) string {
+	switch minor {
+	case 0:
+		return "HTTP/1.0"
+	case 1:
+		return "HTTP/1.1"
+	}
+	return "HTTP/1." + string('0'+rune(minor))
+}
+
+// Field is the value of the named field; the values of several lines of that name are
+// joined with ", " (RFC 9110 §5.3). It is empty when there is none.
+func (r *Request) Field(name string) string {
+	v, _ := r.Lookup(name)
+	return v
+}
+
+// Lookup is [Request.Field], and whether there was such a field at all.
+func (r *Request) Lookup(name string) (value string, ok bool) {
+	for line := range r.Values(name) {
+		if !ok {
+			value, ok = line, true
+		} else {
+			value += ", " + line
+		}
+	}
+	return value, ok
+}
+
+// Values yields the value of each field line of that name, in the order they came.
+func (r *Request) Values(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range r.x.Head.Fields {
+			f := &r.x.Head.Fields[i]
+			if sameName(f.Name, name) && !yield(string(f.Value)) {
+				return
+			}
+		}
+	}
+}
+
+// Fields yields every field line, in the order they came.
+func (r *Request) Fields() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := range r.x.Head.Fields {
+			f := &r.x.Head.Fields[i]
+			if !yield(string(f.Name), string(f.Value)) {
+				return
+			}
+		}
+	}
+}
+
+// FieldView is the value of the first field line of that name, nil when there is none.
+// It is a view into the connection's buffer: valid only until the handler returns, and
+// not to be written to. It allocates nothing.
+func (r *Request) FieldView(name string) []byte {
+	for i := range r.x.Head.Fields {
+		if f := &r.x.Head.Fields[i]; sameName(f.Name, name) {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// PathView is [Request.Path] as a view: valid only until the handler returns.
+func (r *Request) PathView() []byte { return r.x.Head.Path }
+
+// ContentLength is the length of the content in bytes: 0 for none, -1 when only its
+// end will tell.
+func (r *Request) ContentLength() int64 { return r.x.Head.Length }
+
+// Body reads the request's content. It returns io.EOF at its end, a *[Reason] when its
+// framing is broken or it is too large or too slow, and an error, never bytes, once the
+// handler has returned. One goroutine at a time may read it, while another writes the
+// response.
+func (r *Request) Body() io.Reader { return r.x.Body }
+
+// Context is done when nobody waits for the response any more: the connection was cut.
+func (r *Request) Context() context.Context { return r.x.Context }
+
+// Client is the address that the connection came from.
+func (r *Request) Client() netip.AddrPort { return r.x.Peer.Remote }
+
+// Local is the server's own address of the connection.
+func (r *Request) Local() netip.AddrPort { return r.x.Peer.Local }
+
+// TLS describes the connection's TLS session; nil without one. It is shared by all
+// requests of the connection and not to be changed.
+func (r *Request) TLS() *tls.ConnectionState { return r.x.Peer.TLS }
+
+// ID names this request in logs and reports.
+func (r *Request) ID() string { return formatID(r.x.ID) }
+
+// sameName compares field names, which are ASCII, without regard to case (RFC 9110 §5.1).
+func sameName[T []byte | string](got T, want string) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	for i := range len(want) {
+		if got[i] != want[i] && lower(got[i]) != lower(want[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
