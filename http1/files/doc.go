@@ -1,0 +1,63 @@
+// Package files answers requests with the regular files below one directory.
+//
+// # What a path means
+//
+// The percent-encoded path is cut at its slashes first and decoded a segment at a time
+// afterwards, so an encoded slash is never a separator. A segment that decodes to ".",
+// "..", something with a slash, a backslash or a NUL, or to nothing ("//") is 404: a
+// path has one spelling, and nothing here ever redirects to a cleaned one, so that
+// "//evil.example/.." cannot become a Location. A segment that begins with a dot is 404
+// too, but for ".well-known" as the first (RFC 8615). These rules look at the URL and
+// never at where a link leads: a Kubernetes volume, whose files are links through
+// "..data", works.
+//
+// All opening goes through [os.Root]. A relative link is followed as long as it stays
+// inside; one that leads out, or that is absolute (even to a place inside), is 404 and
+// one line in the log. FIFOs, sockets and devices are 404. Every directory on the way has
+// to be readable, not merely searchable: os.Root opens each.
+//
+// A directory is its index.html, or 404; there is no listing. Without its trailing slash
+// it is a 301 to "./name/" with the query kept: relative, so that it is right below any
+// prefix and can never name another host. 301 rather than 308 because only GET and HEAD
+// come this far, for which they mean the same, and there are clients that know only the
+// older. A file asked for with a trailing slash is 404.
+//
+// # What is sent
+//
+// The length, the ETag and the bytes come from one descriptor. The ETag is made of the size
+// and the modification time in nanoseconds, equal on every replica that unpacked the same
+// files; it says nothing about the inode for that reason. It is weak while the file is
+// younger than its filesystem's clock can tell two writes apart (50 ms, or 2 s where times are
+// whole seconds), since a rewrite of the same size could then hide. A file whose time is not
+// after 1980-01-02, the constants of reproducible builds, has no validator at all: two
+// deployments would carry the same one. Last-Modified is left out while it would lie in
+// the future (RFC 9110 §8.8.2.1).
+//
+// A file that changes while it is sent never makes a wrong 200. The first 32 KiB are
+// read, and the file looked at again, before the head goes out: a change there starts
+// over, three times at most, and then is 503. The last 32 KiB go out only if the file is
+// still what it was: otherwise the response ends short of its length and the server cuts the connection.
+// A file that only grew, its beginning unchanged, is sent up to the length it had.
+// What stays unseen is a rewrite that leaves both the size and the time as they were.
+//
+// Cache-Control is not set: how long a browser may reuse a file without asking is the
+// site's to say. Until a rule does, caches go by Last-Modified (RFC 9111 §4.2.2).
+//
+// Texts are declared to be UTF-8, and content types come from a table of this package,
+// never from the machine's.
+//
+// # Conditions and ranges
+//
+// Preconditions are evaluated in the order of RFC 9110 §13.2.2, If-Match and If-Range
+// strongly, If-None-Match weakly. A malformed list of entity tags matches nothing; a malformed
+// date is ignored. Ranges are for GET alone. At most 16 may be asked for, beyond which
+// the field is ignored; those that overlap or lie within 80 bytes become one, so that no
+// byte is ever sent twice. A range of an empty file cannot be satisfied, but its suffix is
+// all of it.
+//
+// # Errors
+//
+// 404.html in the root is the content of every 404 there is. Without the right to read a
+// file the answer is 403; with no descriptors left 503 and Retry-After; with a disk that
+// fails 500 and a line in the log, one in ten seconds however many there are.
+package files

@@ -1,0 +1,65 @@
+package files
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1"
+)
+
+const (
+	// fineClock is how far apart two writes must be for their nanosecond times to differ
+	// for certain: the kernel stamps files once a tick, which is at most 10 ms.
+	fineClock = 50 * time.Millisecond
+	// coarseClock is the same where times are whole seconds, or every second one (FAT).
+	coarseClock = 2 * time.Second
+)
+
+// constantTimes is when a modification time begins to say something. Reproducible builds
+// stamp all files with 0, 1 or zip's epoch, 1980-01-01 in some time zone.
+var constantTimes = time.Date(1980, 1, 2, 0, 0, 0, 0, time.UTC)
+
+// validators are what tells one state of a file from another (RFC 9110 §8.8).
+type validators struct {
+	etag     string    // as it is sent; "" for none
+	modified time.Time // in whole seconds; zero for none
+	settled  bool      // modified cannot stand for two states: its second is over
+}
+
+// validatorsOf describes a file of that size and modification time.
+func validatorsOf(size int64, modified, now time.Time) validators {
+	if modified.Before(constantTimes) {
+		return validators{}
+	}
+	clock := fineClock
+	if modified.Nanosecond() == 0 {
+		clock = coarseClock
+	}
+	v := validators{etag: entityTag(size, modified, now.Sub(modified) < clock)}
+	if modified.Unix() <= now.Unix() {
+		v.modified = modified.Truncate(time.Second).UTC()
+		v.settled = modified.Unix() < now.Unix()
+	}
+	return v
+}
+
+// entityTag is "SIZE-NANOSECONDS" in hexadecimal.
+func entityTag(size int64, modified time.Time, weak bool) string {
+	b := make([]byte, 0, 40)
+	if weak {
+		b = append(b, "W/"...)
+	}
+	b = strconv.AppendInt(append(b, '"'), size, 16)
+	b = strconv.AppendInt(append(b, '-'), modified.UnixNano(), 16)
+	return string(append(b, '"'))
+}
+
+// set puts the validators into a response.
+func (v validators) set(w *http1.Response) {
+	if v.etag != "" {
+		w.Set("ETag", v.etag)
+	}
+	if !v.modified.IsZero() {
+		w.Set("Last-Modified", formatDate(v.modified))
+	}
+}

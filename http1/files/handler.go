@@ -1,0 +1,159 @@
+package files
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1"
+)
+
+const (
+	indexName    = "index.html"
+	notFoundName = "404.html"
+
+	allowed = "GET, HEAD, OPTIONS"
+
+	// sendAttempts is how often a file that changes under our hands before its head has
+	// gone is opened anew.
+	sendAttempts = 3
+
+	// retryAfterSeconds is what a client is told to wait when descriptors ran out.
+	retryAfterSeconds = "1"
+)
+
+// Options are what a [Handler] can be told beside its root. The zero value serves.
+type Options struct {
+	// Log gets a line for each link that leads out of the root, once for a path, and for
+	// disk errors, one in ten seconds. Nil for none.
+	Log *slog.Logger
+}
+
+// A Handler serves the files below a root. It keeps no descriptor open between
+// requests and may serve any number of them at once.
+type Handler struct {
+	disk  opener
+	notes *notes
+	now   func() time.Time
+}
+
+// New is a handler for the files below root. It opens nothing by itself. The caller
+// keeps the root and closes it once no request is in flight any more; requests that come
+// later are answered with 500.
+func New(root *os.Root, opts Options) *Handler {
+	return newHandler(tree{root}, opts, time.Now)
+}
+
+func newHandler(disk opener, opts Options, now func() time.Time) *Handler {
+	return &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now}
+}
+
+// Serve answers GET and HEAD with a file, OPTIONS (of "*" too) with the methods there are, POST,
+// PUT, DELETE, PATCH and TRACE with 405, and all others, CONNECT among them, with 501
+// (RFC 9110 §9.3, §15.5.6, §15.6.2).
+func (h *Handler) Serve(w *http1.Response, r *http1.Request) {
+	switch r.Method() {
+	case "GET", "HEAD":
+		h.get(w, r)
+	case "OPTIONS":
+		w.Set("Allow", allowed)
+		w.SetStatus(204)
+	case "POST", "PUT", "DELETE", "PATCH", "TRACE":
+		w.Set("Allow", allowed)
+		w.Text(405, "405 Method Not Allowed\n")
+	default:
+		w.Text(501, "501 Not Implemented\n")
+	}
+}
+
+// get answers with the file that the path names.
+func (h *Handler) get(w *http1.Response, r *http1.Request) {
+	p, ok := parsePath(r.Path())
+	if !ok {
+		h.notFound(w, r)
+		return
+	}
+	var err error
+	for range sendAttempts {
+		err = h.attempt(w, r, p.file())
+		if !errors.Is(err, errChanged) || w.Committed() {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, errDirectory) && !p.slash:
+		w.Set("Location", p.location(r.Query()))
+		w.Text(301, "301 Moved Permanently\n")
+	default:
+		h.fail(w, r, p.file(), err)
+	}
+}
+
+// attempt answers with one state of the file. An error before the response is committed
+// leaves nothing set in it.
+func (h *Handler) attempt(w *http1.Response, r *http1.Request, name string) error {
+	f, err := h.disk.open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+
+	now := h.now()
+	v := validatorsOf(f.size, f.modified, now)
+	status, spans := askedBy(r).answer(v, f.size, now)
+	switch status {
+	case 304:
+		v.set(w)
+		w.SetStatus(304)
+		return nil
+	case 412:
+		w.Text(412, "412 Precondition Failed\n")
+		return nil
+	case 416:
+		w.Set("Content-Range", unsatisfied(f.size))
+		w.Text(416, "416 Range Not Satisfiable\n")
+		return nil
+	}
+	return send(w, r, f, newPage(status, spans, contentType(name), f.size, v))
+}
+
+// fail answers for a file that could not be opened or read, and cuts a response whose
+// head has gone: it stays shorter than it declared.
+func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err error) {
+	status := statusOf(err)
+	switch {
+	case errors.Is(err, errOutside):
+		h.notes.link(name)
+	case status >= 500:
+		h.notes.trouble(name, err)
+	}
+	if w.Committed() {
+		return
+	}
+	switch status {
+	case 404:
+		h.notFound(w, r)
+	case 403:
+		w.Text(403, "403 Forbidden\n")
+	case 503:
+		w.Set("Retry-After", retryAfterSeconds)
+		w.Text(503, "503 Service Unavailable\n")
+	default:
+		w.Text(500, "500 Internal Server Error\n")
+	}
+}
+
+// notFound answers 404 with the root's page for it, or with a plain line. Conditions and
+// ranges do not apply (RFC 9110 §13.2.1, §14.2).
+func (h *Handler) notFound(w *http1.Response, r *http1.Request) {
+	f, err := h.disk.open(notFoundName)
+	if err == nil {
+		defer f.Close()
+		err = send(w, r, f, newPage(404, nil, contentType(notFoundName), f.size, validators{}))
+	}
+	if err != nil && !w.Committed() {
+		w.Text(404, "404 Not Found\n")
+	}
+}
