@@ -1,0 +1,71 @@
+# Everything that is done to this tree, one target each. `make` lists them.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO          ?= go
+BIN         := bin/holdfast
+DEMO        := cmd/holdfast/demo
+FUZZTIME    ?= 30s
+CI_FUZZTIME ?= 4s
+BENCH       ?= .
+
+# The version is what the build info says, so the commit is stamped wherever there is one,
+# also under a GOFLAGS that turns the stamp off; a source archive has none and still builds.
+VCS := $(shell git rev-parse --quiet --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
+
+.PHONY: help build run test race lint fuzz bench soak ci clean
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the static binary bin/holdfast
+	CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -o $(BIN) ./cmd/holdfast
+
+run: build ## Serve the demo site on https://127.0.0.1:8443 (STATE=DIR keeps keys there)
+	@$(BIN) serve $(DEMO) $(if $(STATE),--state '$(STATE)')
+
+test: ## Run all tests; those that need another program skip without it
+	$(GO) test ./...
+
+race: ## Run all tests under the race detector
+	$(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck, shell syntax
+	@unformatted="$$(gofmt -l .)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	bash -n .ci/run
+
+# One compilation lists the targets: names come first, then the "ok PACKAGE" they belong to.
+fuzz: ## Fuzz every target in turn, FUZZTIME=30s each
+	@$(GO) test -list '^Fuzz' ./... | \
+	awk '/^Fuzz/ { name[n++] = $$1 } $$1 == "ok" { while (n > 0) print $$2, name[--n] }' | \
+	while read -r package target; do \
+		echo "-- $$target in $$package for $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+bench: ## Run the benchmarks (BENCH=REGEXP chooses)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+soak: ## The tests in real time that take most of an hour
+	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast
+
+# With HOLDFAST_CI=1 a missing program fails its test instead of skipping it.
+ci: ## What must pass before a change lands
+	@echo "== ci 1/4: lint"
+	@$(MAKE) --no-print-directory lint
+	@echo "== ci 2/4: static binary"
+	@$(MAKE) --no-print-directory build
+	@echo "== ci 3/4: tests under the race detector, end-to-end ones included"
+	HOLDFAST_CI=1 $(GO) test -race -count=1 -timeout 20m ./...
+	@echo "== ci 4/4: each fuzz target for $(CI_FUZZTIME)"
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(CI_FUZZTIME)
+	@echo "== ci: passed"
+
+clean: ## Remove what the targets above built
+	rm -rf bin coverage.out coverage.html
+	find . -name '*.test' -type f -delete

@@ -1,0 +1,69 @@
+package main
+
+// commandLine declares every command. kong parses it; the help, the environment's names
+// and the file's keys are read from the same declaration.
+type commandLine struct {
+	Serve   serveCmd   `cmd:"" help:"Serve a directory over HTTPS."`
+	Certs   certsCmd   `cmd:"" help:"The certificates that Holdfast keeps."`
+	Explain explainCmd `cmd:"" help:"Say what a reason code in a log or a metric means."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// serveCmd declares the settings of a server. Its fields hold what the command line
+// said and are read by name, together with the other layers, so that one check serves
+// them all: hence everything is text here.
+//
+// Tags beside kong's own: kube is the default in Kubernetes; computed says, for the
+// help, where a default comes from that is no constant; brief marks the flags of -h.
+type serveCmd struct {
+	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
+
+	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, or :port for every address of the machine. Port 0 picks a free one; off listens for none."`
+	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
+	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
+
+	Cert       []string `name:"cert" group:"Certificates" placeholder:"FILE" sep:"none" computed:"the local CA issues one" brief:"" help:"Certificate chain, PEM, the leaf first. Repeatable, each with its --key; the name that a client asks for picks one, the first is the default."`
+	Key        []string `name:"key" group:"Certificates" placeholder:"FILE" sep:"none" brief:"" help:"Private key, PEM, of the --cert in the same place. Both are read again when they change and on SIGHUP."`
+	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it."`
+	SNIUnknown string   `name:"sni-unknown" group:"Certificates" placeholder:"reject|default" default:"reject" help:"What a client gets that asks for a name without a certificate: the alert unrecognized_name, or the default certificate. A client that names none always gets the default."`
+	LocalName  []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" brief:"" help:"Further host name or address for the local certificate. It has localhost, *.localhost, 127.0.0.1, ::1, the machine's name and the listeners' addresses already. Repeatable."`
+
+	DrainDelay   string `name:"drain-delay" group:"Drain" placeholder:"D" default:"0s" kube:"15s" help:"After SIGTERM or Ctrl-C, serve on for so long and announce the end on each connection, before the listeners close: a load balancer needs the time to look away. 0s to 1h."`
+	DrainTimeout string `name:"drain-timeout" group:"Drain" placeholder:"D" default:"25s" brief:"" help:"Let requests finish for so long once the listeners are closed, then cut connections. 0s to 24h. A supervisor must grant delay + timeout + 1s."`
+
+	HeaderTimeout    string `name:"header-timeout" group:"Timeouts" placeholder:"D" default:"10s" help:"For a whole request head from its first byte, never extended. 10ms to 1h."`
+	IdleTimeout      string `name:"idle-timeout" group:"Timeouts" placeholder:"D" default:"60s" help:"For a connection between two requests. 10ms to 24h."`
+	StallTimeout     string `name:"stall-timeout" group:"Timeouts" placeholder:"D" default:"30s" help:"For the next bytes of content, either way; each progress renews it. 10ms to 24h."`
+	HandshakeTimeout string `name:"handshake-timeout" group:"Timeouts" placeholder:"D" default:"10s" help:"For a TLS handshake. 10ms to 1h."`
+	MinRate          string `name:"min-rate" group:"Timeouts" placeholder:"SIZE" default:"240" help:"Least bytes a second of content, either way, after the first 5s; slower connections are cut. 0 to 1GB, 0 for none."`
+
+	MaxHeadBytes        string `name:"max-head-bytes" group:"Limits" placeholder:"SIZE" default:"16KiB" help:"Largest request head. 1KiB to 1MiB."`
+	MaxFields           string `name:"max-fields" group:"Limits" placeholder:"N" default:"100" help:"Most field lines in a request head. 1 to 10000."`
+	MaxBodyBytes        string `name:"max-body-bytes" group:"Limits" placeholder:"SIZE" default:"1GiB" help:"Largest request content. 0 to 1EiB, 0 accepts none."`
+	MaxConnections      string `name:"max-connections" group:"Limits" placeholder:"N" computed:"three quarters of the descriptor limit (ulimit -n) after 64 set aside, at most 100000: the rest is for the files being sent" help:"Most connections at a time; more are refused at once and counted. 1 to 1000000."`
+	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one address, or off. 1 to 1000000."`
+
+	Log       string `name:"log" group:"Logging" placeholder:"auto|text|json" default:"auto" brief:"" help:"Form of the log (stderr) and the access log (stdout). auto is text on a terminal, coloured unless NO_COLOR is set, and JSON lines elsewhere."`
+	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
+
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it."`
+}
+
+type certsCmd struct {
+	CA certsCACmd `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+}
+
+// certsCACmd takes those settings of a server that decide about its local CA.
+type certsCACmd struct {
+	State     string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state."`
+	LocalName []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" help:"The server's --local-name: a CA that is made now may sign for it. Repeatable."`
+	Config    string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+}
+
+type explainCmd struct {
+	Code []string `arg:"" optional:"" name:"code" help:"The reason code, such as bad-chunk-size. Without one, all are listed."`
+}
+
+type versionCmd struct {
+	JSON bool `name:"json" brief:"" help:"As one JSON object."`
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/holdfast-server/holdfast/conn"
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files"
+	"github.com/holdfast-server/holdfast/http1/observe"
+	"github.com/holdfast-server/holdfast/http1/redirect"
+	"github.com/holdfast-server/holdfast/tlsconf"
+)
+
+// house is what a running server holds: opened before it runs, closed after the drain.
+type house struct {
+	root         *os.Root
+	listeners    []namedListener
+	certificates certificates
+	protocols    []*http1.Server
+	accessLog    *observe.Writer // nil for none
+	log          *slog.Logger
+}
+
+type namedListener struct {
+	name     string // the flag that asked for it
+	listener *conn.Listener
+}
+
+// open opens all that serving takes, or returns every fault that stands in the way, with
+// nothing left open.
+func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
+	h := &house{log: log}
+	var faults []fault
+	root, err := os.OpenRoot(s.Root)
+	if err != nil {
+		faults = append(faults, fault{What: "cannot serve the directory " + quote(s.Root), Why: reason(err), Mend: "check the path and its permissions"})
+	}
+	h.root = root
+	faults = append(faults, h.listen(s)...)
+	switch {
+	case s.HTTPS == "":
+	case len(s.Pairs) > 0:
+		faults = append(faults, h.openPairs(s)...)
+	case len(faults) == 0: // a start that fails leaves no new CA behind
+		faults = append(faults, h.openLocal(s)...)
+	}
+	if len(faults) > 0 {
+		h.abandon()
+		return nil, faults
+	}
+	h.furnish(s, std)
+	return h, nil
+}
+
+// listen binds the addresses. Nobody is accepted before the listeners are served.
+func (h *house) listen(s *settings) (faults []fault) {
+	for _, want := range []struct{ name, addr string }{{"https", s.HTTPS}, {"http", s.HTTP}} {
+		if want.addr == "" {
+			continue
+		}
+		l, err := conn.Listen(context.Background(), want.addr)
+		if err != nil {
+			faults = append(faults, listenFault(want.name, want.addr, err))
+			continue
+		}
+		h.listeners = append(h.listeners, namedListener{want.name, &conn.Listener{Listener: l}})
+	}
+	return faults
+}
+
+// furnish puts the handlers behind the listeners.
+func (h *house) furnish(s *settings, std streams) {
+	var observer func(*http1.Record)
+	if s.AccessLog {
+		h.accessLog = observe.NewWriter(std.out, h.log)
+		observer = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
+	}
+	site := h.protocol(s, files.New(h.root, files.Options{Log: h.log}), observer)
+	for _, l := range h.listeners {
+		switch {
+		case l.name == "https":
+			l.listener.TLS = h.certificates.tlsConfig()
+			l.listener.NotTLS = plainOnTLS
+			l.listener.Handler = site
+		case s.HTTPS == "":
+			l.listener.Handler = site
+		default:
+			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: h.address("https").(*net.TCPAddr).Port}
+			l.listener.Handler = h.protocol(s, to, observer)
+		}
+	}
+}
+
+// plainOnTLS is the answer to a request that came in clear to the TLS port.
+var plainOnTLS = []byte("HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" +
+	"This port speaks TLS: the URL should begin with https://.\n")
+
+// protocol makes a server of HTTP/1.1 for one handler; the house keeps its books.
+func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http1.Record)) *http1.Server {
+	limits := http1.DefaultLimits()
+	limits.HeadBytes, limits.Fields, limits.BodyBytes = s.MaxHeadBytes, s.MaxFields, s.MaxBodyBytes
+	limits.LineBytes = max(limits.LineBytes, s.MaxHeadBytes/2)
+	p := &http1.Server{Handler: handler, Limits: limits, Log: h.log, Observe: observer}
+	h.protocols = append(h.protocols, p)
+	return p
+}
+
+// address is that of the named listener, nil without it.
+func (h *house) address(name string) net.Addr {
+	for _, l := range h.listeners {
+		if l.name == name {
+			return l.listener.Addr()
+		}
+	}
+	return nil
+}
+
+// abandon closes what was opened by a start that failed.
+func (h *house) abandon() {
+	for _, l := range h.listeners {
+		_ = l.listener.Close()
+	}
+	h.close()
+}
+
+// close closes what the drain does not: it comes last.
+func (h *house) close() {
+	if h.root != nil {
+		_ = h.root.Close()
+	}
+}
+
+// closeAccessLog writes out what waits, and gives up on a stuck reader.
+func (h *house) closeAccessLog() {
+	if h.accessLog == nil {
+		return
+	}
+	const patience = 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := h.accessLog.Close(ctx); err != nil {
+		h.log.Warn("access log not written to its end", "error", err, "lines_lost", h.accessLog.Losses().Lines)
+	}
+}
+
+// tlsConfig is shared by all connections: a clone would lose the session ticket keys.
+func (c *certificates) tlsConfig() *tls.Config { return tlsconf.Server(c.selector.GetCertificate) }
+
+// listening is what the banner tells.
+func (h *house) listening(s *settings) listening {
+	l := listening{Root: s.Root, HTTPS: h.address("https"), HTTP: h.address("http"), Version: s.Version, Now: time.Now()}
+	if h.certificates.selector != nil {
+		first := h.certificates.selector.Certificates()[0]
+		l.CertSource, l.CertExpiry, l.CAPath = first.Source, first.NotAfter, h.certificates.caPath
+	}
+	return l
+}

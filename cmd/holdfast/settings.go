@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/holdfast-server/holdfast/certs"
+)
+
+// settings are the checked configuration of a server.
+type settings struct {
+	Root string
+
+	HTTPS, HTTP     string // addresses to listen on; "" for none
+	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
+
+	Pairs      []certs.Pair
+	StateDir   string // "" when there is none, and then StateWhy says why
+	StateWhy   string
+	SNIUnknown certs.UnknownName
+	LocalNames []string // host names as A-labels, and IP addresses
+
+	DrainDelay, DrainTimeout                                   time.Duration
+	HeaderTimeout, IdleTimeout, StallTimeout, HandshakeTimeout time.Duration
+	MinRate                                                    int // bytes a second; 0 for none
+
+	MaxHeadBytes, MaxFields int
+	MaxBodyBytes            int64
+	MaxConnections          int
+	MaxConnectionsPerIP     int // 0 for no limit
+
+	Log           logForm // of the log on stderr and the banner
+	AccessLogForm logForm // of the access log on stdout
+	AccessLog     bool
+
+	Kubernetes bool // the process runs in a pod
+	Version    string
+	Warnings   []fault // what does not keep the server from starting
+}
+
+// run checks the configuration; the server itself is started by realMain, on the main
+// goroutine.
+func (*serveCmd) run(c *call) outcome {
+	s, faults := c.settings()
+	if len(faults) > 0 {
+		return outcome{exit: report(c.std.err, faults)}
+	}
+	return outcome{serve: s}
+}
+
+// settings lays the layers over each other and checks what comes of it. Every fault is
+// returned, those of parsing included; with any the settings are not to be used.
+func (c *call) settings() (*settings, []fault) {
+	values, warnings, faults := c.layers()
+	r := &reader{values: values, faults: append(c.faults, faults...)}
+	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
+	s.readListeners(r)
+	s.readCertificates(r, c.env)
+	s.readClocks(r)
+	s.readLimits(r, c.env)
+	s.readLogging(r, c)
+	s.readRoot(r)
+	return s, r.faults
+}
+
+func (s *settings) readListeners(r *reader) {
+	s.HTTPS = r.address("https")
+	s.HTTP = r.address("http")
+	s.PublicHTTPSPort = r.count("public-https-port", "", 1, 65535)
+	https, http := r.get("https"), r.get("http")
+	switch {
+	case https.texts[0] == off && http.texts[0] == off:
+		r.faults = append(r.faults, fault{
+			What: "nothing to listen on", Where: from(https, http), Why: "https and http are both off",
+			Mend: "add --http 127.0.0.1:8080, or leave out --https off", Usage: true,
+		})
+	case clash(s.HTTPS, s.HTTP):
+		r.faults = append(r.faults, fault{
+			What: "https and http are both on " + s.HTTPS, Where: from(https, http),
+			Why: "one port speaks one of them", Mend: "give --http another port", Usage: true,
+		})
+	}
+}
+
+// from names where two settings come from.
+func from(a, b value) string {
+	switch {
+	case a.from == "" || a.from == b.from:
+		return b.from
+	case b.from == "":
+		return a.from
+	}
+	return a.from + ", " + b.from
+}
+
+func (r *reader) address(name string) string {
+	text, from, ok := r.single(name)
+	if !ok {
+		return ""
+	}
+	address, f := parseAddress(text)
+	if f != nil {
+		r.refuse(name, text, from, f)
+	}
+	return address
+}
+
+func (s *settings) readCertificates(r *reader, env environment) {
+	s.Pairs = r.pairs()
+	s.StateDir, s.StateWhy = r.stateDir(env)
+	if r.choice("sni-unknown", "reject", "default") == "default" {
+		s.SNIUnknown = certs.DefaultForUnknown
+	}
+	s.LocalNames = r.localNames()
+}
+
+// pairs puts each certificate beside the key in the same place of its list.
+func (r *reader) pairs() (pairs []certs.Pair) {
+	before := len(r.faults)
+	certFiles, certFrom := r.list("cert")
+	keyFiles, keyFrom := r.list("key")
+	if len(r.faults) > before {
+		return nil
+	}
+	if len(certFiles) != len(keyFiles) {
+		r.faults = append(r.faults, fault{
+			What:  fmt.Sprintf("%d certificates and %d keys", len(certFiles), len(keyFiles)),
+			Where: from(value{from: certFrom}, value{from: keyFrom}), Usage: true,
+			Why: "each --cert needs its --key", Mend: "give both, in the same order (one file may hold both)",
+		})
+		return nil
+	}
+	for i := range certFiles {
+		pairs = append(pairs, certs.Pair{CertFile: certFiles[i], KeyFile: keyFiles[i]})
+	}
+	return pairs
+}
+
+// stateDir is the directory that was asked for or the usual one, else why there is none.
+func (r *reader) stateDir(env environment) (dir, why string) {
+	text, from, ok := r.single("state")
+	switch {
+	case !ok:
+		return "", ""
+	case from != "" && text == "":
+		r.refuse("state", text, from, emptyFlaw())
+		return "", ""
+	case text != "":
+		return text, ""
+	}
+	dir, err := certs.DefaultStateDir(env.get)
+	if err != nil {
+		return "", plain(err.Error())
+	}
+	return dir, ""
+}
+
+func (r *reader) localNames() (names []string) {
+	texts, from := r.list("local-name")
+	for _, text := range texts {
+		name, f := parseLocalName(text)
+		if f != nil {
+			r.refuse("local-name", text, from, f)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func (s *settings) readClocks(r *reader) {
+	s.DrainDelay = r.duration("drain-delay", 0, time.Hour)
+	s.DrainTimeout = r.duration("drain-timeout", 0, 24*time.Hour)
+	s.HeaderTimeout = r.duration("header-timeout", 10*time.Millisecond, time.Hour)
+	s.IdleTimeout = r.duration("idle-timeout", 10*time.Millisecond, 24*time.Hour)
+	s.StallTimeout = r.duration("stall-timeout", 10*time.Millisecond, 24*time.Hour)
+	s.HandshakeTimeout = r.duration("handshake-timeout", 10*time.Millisecond, time.Hour)
+	s.MinRate = int(r.size("min-rate", 0, 1e9))
+}
+
+func (s *settings) readLimits(r *reader, env environment) {
+	s.MaxHeadBytes = int(r.size("max-head-bytes", 1<<10, 1<<20))
+	s.MaxFields = r.count("max-fields", "", 1, 10_000)
+	s.MaxBodyBytes = r.size("max-body-bytes", 0, 1<<60)
+	s.MaxConnectionsPerIP = r.count("max-connections-per-ip", off, 1, connectionsLimit)
+	s.MaxConnections = defaultConnections(env.descriptors)
+	if r.written("max-connections") {
+		s.MaxConnections = r.count("max-connections", "", 1, connectionsLimit)
+	}
+	if free := env.descriptors - reservedDescriptors(env.descriptors); env.descriptors > 0 && uint64(s.MaxConnections) > free {
+		s.Warnings = append(s.Warnings, fault{
+			What: fmt.Sprintf("max-connections %d is more than the %d descriptors that are free for them", s.MaxConnections, free),
+			Why:  fmt.Sprintf("the limit of open files is %d", env.descriptors),
+			Mend: "raise it (ulimit -n, or LimitNOFILE= in a systemd unit)",
+		})
+	}
+}
+
+func (s *settings) readLogging(r *reader, c *call) {
+	mode := r.choice("log", "auto", "text", "json")
+	s.Log = chooseForm(mode, c.std.err, c.env)
+	s.AccessLogForm = chooseForm(mode, c.std.out, c.env)
+	s.AccessLog = r.toggle("access-log")
+}
+
+// readRoot checks that there is one directory and that it can be served.
+func (s *settings) readRoot(r *reader) {
+	v := r.get("root")
+	switch {
+	case v.kind != textKind:
+		_, _, _ = r.single("root")
+		return
+	case len(v.texts) > 1:
+		r.refuse("root", v.texts[1], v.from, &flaw{What: "is one directory too many", Mend: "name one; flags begin with --"})
+		return
+	case v.texts[0] == "":
+		r.refuse("root", "", v.from, emptyFlaw())
+		return
+	}
+	s.Root = v.texts[0]
+	if f := checkRoot(s.Root); f != nil {
+		f.Where = v.from
+		r.faults = append(r.faults, *f)
+	}
+}
+
+// checkRoot proves that the directory can be listed, which serving it does not need
+// but a wrong path or user seldom passes. What may be a file with the right name, a
+// FIFO above all, is not opened.
+func checkRoot(path string) *fault {
+	f := &fault{What: "cannot serve the directory " + quote(path)}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Why, f.Mend = "there is none", "check the path, or make it with mkdir"
+		return f
+	case err != nil:
+		f.Why, f.Mend = reason(err), "let the user that runs holdfast into each directory on the path"
+		return f
+	case !info.IsDir():
+		f.Why, f.Mend = "it is a file", "name the directory it is in"
+		return f
+	}
+	dir, err := os.Open(path)
+	if err == nil {
+		defer dir.Close()
+		_, err = dir.ReadDir(1)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.Why, f.Mend = reason(err), "let the user that runs holdfast read it: chmod o+rx, or another user"
+		return f
+	}
+	return nil
+}
