@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listen binds a TCP address for a [Listener]. Port 0 takes a free one. MPTCP is off: Go
@@ -70,9 +72,10 @@ func (s *Server) failed(a *acceptor, err error) error {
 	case errors.Is(err, net.ErrClosed):
 		return errors.New("conn: somebody else closed the listener")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.isClosing():
-		// The deadline that woke the loop says nothing about the queue; one that was
-		// fresh and has really passed says that it is empty.
-		if !a.fresh.IsZero() && !time.Now().Before(a.fresh) {
+		// The deadline that woke the loop says nothing about the queue. One that was
+		// fresh and has really passed says that it is empty, unless the machine was so
+		// busy that it passed before the accept began.
+		if !a.fresh.IsZero() && !time.Now().Before(a.fresh) && !queued(a.l) {
 			return net.ErrClosed
 		}
 		return nil
@@ -134,6 +137,25 @@ func setDeadline(l *Listener, t time.Time) error {
 		return errors.ErrUnsupported
 	}
 	return d.SetDeadline(t)
+}
+
+// queued asks the kernel whether connections wait in l's queue. A listener that has no
+// descriptor says no.
+func queued(l *Listener) (waiting bool) {
+	sc, ok := l.Listener.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(p, 0)
+		waiting = err == nil && n > 0
+	})
+	return waiting
 }
 
 func (s *Server) isClosing() bool {

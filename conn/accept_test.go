@@ -101,6 +101,9 @@ func TestAcceptWithoutResources(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestClosingWithoutResources(t *testing.T) {
 	t.Run("the closing does not wait for the pause", func(t *testing.T) {
 		inFaultyWorld(t, func(t *testing.T, w *world, f *faulty) {
 			f.fail(syscall.EMFILE)

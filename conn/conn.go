@@ -77,6 +77,7 @@ type Conn struct {
 	clock    clock
 	until    time.Time // when the clock runs out; for clockBody it moves with each read
 	armed    time.Time // what the raw read deadline was last set to
+	bound    time.Time // ReadUntil's; zero for none
 	draining bool      // the server's drain has reached this connection
 	looked   bool      // the last look was given
 	halfway  bool      // and, when it showed half a TLS record, the time for the rest
@@ -160,6 +161,30 @@ func (c *Conn) Detach() {
 // Announced is closed when the server's stop is announced. Any goroutine may use it.
 func (c *Conn) Announced() <-chan struct{} { return c.server.announcement }
 
+// ReadUntil bounds the reads of this content by an absolute time, beside its clocks: past
+// it they return os.ErrDeadlineExceeded. The zero time takes the bound away, as the next
+// BeginBody does. Any goroutine may call it.
+func (c *Conn) ReadUntil(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound = t
+	if c.clock == clockBody {
+		c.arm(c.earlier(c.until))
+	}
+}
+
+// earlier is the bound of ReadUntil where that comes before t. The caller holds c.mu.
+func (c *Conn) earlier(t time.Time) time.Time {
+	if c.bound.IsZero() || t.Before(c.bound) {
+		return t
+	}
+	return c.bound
+}
+
+// WriteUntil gives all further writes one absolute deadline, in place of the stall clock
+// and the minimum rate; the zero time gives them back to those.
+func (c *Conn) WriteUntil(t time.Time) { c.sock.writeUntil(t) }
+
 // SetReadDeadline sets the read deadline of a detached connection. It does not undo
 // [Conn.StopReading]. Any goroutine may call it.
 func (c *Conn) SetReadDeadline(t time.Time) error {
@@ -238,7 +263,11 @@ func (c *Conn) armRead() (begun time.Time) {
 	case clockBody:
 		begun = time.Now()
 		c.until = begun.Add(c.server.limits.StallTimeout)
-		c.armLazily(begun)
+		if c.bound.IsZero() {
+			c.armLazily(begun)
+		} else {
+			c.arm(c.earlier(c.until))
+		}
 	default:
 		c.arm(c.until)
 	}
@@ -253,8 +282,12 @@ func (c *Conn) rearm() error {
 	if c.clock == clockNone {
 		return os.ErrDeadlineExceeded
 	}
-	if time.Now().Before(c.until) {
-		c.arm(c.until)
+	now := time.Now()
+	if c.clock == clockBody && !c.bound.IsZero() && !now.Before(c.bound) {
+		return os.ErrDeadlineExceeded
+	}
+	if now.Before(c.until) {
+		c.arm(c.earlier(c.until))
 		return nil
 	}
 	return c.clock.expired()

@@ -211,6 +211,9 @@ func TestLoopback(t *testing.T) {
 			_ = c.raw.Close()
 		}
 	})
+}
+
+func TestLoopbackResets(t *testing.T) {
 	onLoopback(t, "a reset in the middle of a response ends the handler's writing", func(t *testing.T, o options) {
 		s := newStation(t, o)
 		c := s.dial()
@@ -276,6 +279,9 @@ func TestLoopback(t *testing.T) {
 			s.wantEnd(i+1, func(err error) bool { return err != nil })
 		}
 	})
+}
+
+func TestLoopbackListeners(t *testing.T) {
 	t.Run("a unix socket has halves too, and no address", func(t *testing.T) {
 		l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 		if err != nil {

@@ -243,6 +243,9 @@ func TestBodyClock(t *testing.T) {
 			p.wantTime(290 * time.Second)
 		})
 	})
+}
+
+func TestBodyRate(t *testing.T) {
 	t.Run("300 B/s lives for minutes", func(t *testing.T) {
 		inWorld(t, options{}, func(t *testing.T, w *world) {
 			p := w.dial()
@@ -294,6 +297,9 @@ func TestBodyClock(t *testing.T) {
 			p.want("got 20")
 		})
 	})
+}
+
+func TestBodyEnd(t *testing.T) {
 	t.Run("the end of the stream inside content is the client's leaving", func(t *testing.T) {
 		inWorld(t, options{}, func(t *testing.T, w *world) {
 			p := w.dial()

@@ -178,6 +178,9 @@ func TestSendfile(t *testing.T) {
 			t.Errorf("the write deadline was set %d times: no write was interrupted", got)
 		}
 	})
+}
+
+func TestSendfileShort(t *testing.T) {
 	onLoopback(t, "a file shorter than promised ends where it ends", func(t *testing.T, o options) {
 		const n = 3_000_000
 		o.more = map[string]verb{"file": sendFile(t, n)}

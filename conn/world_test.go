@@ -325,6 +325,3 @@ func clientTLS() *tls.Config {
 	roots.AddCert(leaf)
 	return &tls.Config{RootCAs: roots, ServerName: "server.test"}
 }
-
-// tlsClient speaks TLS on c; the handshake comes with the first write.
-func tlsClient(c net.Conn) *tls.Conn { return tls.Client(c, clientTLS()) }

@@ -181,6 +181,9 @@ func TestDetached(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestDetachedEnds(t *testing.T) {
 	t.Run("StopReading reaches it, and its deadlines do not undo that", func(t *testing.T) {
 		var first, second error
 		stopped := func(s *session, _ []string) (bool, error) {
