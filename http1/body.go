@@ -29,6 +29,8 @@ type body struct {
 	framing wire.Framing
 	left    int64  // by length: what is still to come
 	pending []byte // by chunks: decoded and not delivered, a view
+	limit   int64  // what may still be delivered
+	endless bool   // discardBytes of chunks that nobody wanted did not end
 	err     error  // final: io.EOF, a *Reason or the connection's
 
 	// handover guards what waits to be sent. Until the response begins that is the
@@ -45,7 +47,7 @@ func (v *visit) content() *body {
 	if w.head.Framing == wire.NoBody {
 		return nil
 	}
-	b := &body{visit: v, framing: w.head.Framing, left: w.head.ContentLength, continued: !w.head.Expect100}
+	b := &body{visit: v, framing: w.head.Framing, left: w.head.ContentLength, limit: v.server.limits.BodyBytes, continued: !w.head.Expect100}
 	w.chunked.Reset(&v.server.limits)
 	w.trailers.Reset()
 	v.conn.BeginBody()
@@ -75,13 +77,54 @@ func (b *body) read(p []byte) (n int, err error) {
 	} else {
 		n, err = b.readChunked(p)
 	}
+	if b.limit -= int64(n); b.limit < 0 {
+		n, err = n+int(b.limit), wire.BodyTooLarge
+	}
 	if err != nil {
-		b.err = b.judge(err)
+		b.conclude(b.judge(err))
 	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, b.err
+}
+
+// conclude settles how the reading ended, and tells the watcher.
+func (b *body) conclude(err error) {
+	b.err = err
+	switch watcher := &b.visit.watcher; {
+	case err == io.EOF && !b.closed.Load():
+		watcher.allow()
+	case err != io.EOF:
+		watcher.departed()
+	}
+}
+
+// Limit lowers what may be read in all. Content that says it is longer is refused at once.
+func (b *body) Limit(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.limit = min(b.limit, n)
+	if b.err == nil && b.framing == wire.Length && b.left > b.limit {
+		b.conclude(wire.BodyTooLarge)
+	}
+}
+
+// Trailers are the fields behind the content.
+func (b *body) Trailers() []exchange.Field {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != io.EOF || b.closed.Load() {
+		return nil
+	}
+	return b.visit.w.trailers.Fields
+}
+
+// finished tells whether the content was read to its end.
+func (b *body) finished() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == io.EOF
 }
 
 // judge makes a Reason of an error that is the client's fault.
@@ -210,8 +253,9 @@ func (b *body) beforeBlocking() error {
 // Close ends the handler's reading.
 func (b *body) Close() error {
 	if b.mu.TryLock() {
+		defer b.mu.Unlock()
 		b.closed.Store(true)
-		b.mu.Unlock()
+		b.settle()
 		return nil
 	}
 	// A goroutine that the handler left behind is reading: wake it. What it got of the
@@ -224,6 +268,30 @@ func (b *body) Close() error {
 		b.err = exchange.ErrBodyClosed
 	}
 	return nil
+}
+
+// settle reads chunks that the handler did not look at, as many as are worth it, while
+// there is still time to refuse them: a broken message must not get the answer of a sound
+// one. The caller holds b.mu.
+func (b *body) settle() {
+	b.handover.Lock()
+	begun, owed := b.begun, !b.continued && len(b.visit.w.unread()) == 0
+	b.handover.Unlock()
+	if b.framing != wire.Chunks || begun || owed || b.err != nil {
+		return
+	}
+	b.continued = true
+	b.discard()
+	b.endless = b.err == nil
+}
+
+// discard reads up to discardBytes of content for nobody. The caller holds b.mu.
+func (b *body) discard() {
+	var scrap [directBytes]byte
+	for left := discardBytes; b.err == nil && left > 0; {
+		n, _ := b.read(scrap[:])
+		left -= n
+	}
 }
 
 // Broken is why the content is refused; nil while nothing is wrong with it, or it is being
@@ -254,6 +322,8 @@ func (b *body) answered() (endsSoon, ended bool) {
 	switch {
 	case b.err != nil:
 		return b.err == io.EOF, b.err == io.EOF
+	case b.endless:
+		return false, false
 	case owed && unread == 0:
 		return false, false // the client may send its content now, or never
 	case b.framing == wire.Length:
@@ -270,14 +340,10 @@ func (v *visit) finishContent(b *body) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err == nil && b.left > discardBytes {
+	if b.err == nil && (b.endless || b.left > discardBytes) {
 		return false
 	}
 	b.begun = false // the sink is done: before a read that blocks the response goes out
-	var scrap [directBytes]byte
-	for left := discardBytes; b.err == nil && left > 0; {
-		n, _ := b.read(scrap[:])
-		left -= n
-	}
+	b.discard()
 	return b.err == io.EOF
 }

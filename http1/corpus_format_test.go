@@ -40,13 +40,12 @@ type corpusResponse struct {
 type corpusEnd string
 
 const (
-	corpusKept    corpusEnd = "kept"    // it takes another request
-	corpusClosed  corpusEnd = "closed"  // the last response announced the end
-	corpusDropped corpusEnd = "dropped" // it ends unannounced: the fault came to light behind the response
-	corpusEnded   corpusEnd = "ended"   // only because the client half-closed
+	corpusKept   corpusEnd = "kept"   // it takes another request
+	corpusClosed corpusEnd = "closed" // the last response announced the end
+	corpusEnded  corpusEnd = "ended"  // only because the client half-closed
 )
 
-var corpusEnds = []corpusEnd{corpusKept, corpusClosed, corpusDropped, corpusEnded}
+var corpusEnds = []corpusEnd{corpusKept, corpusClosed, corpusEnded}
 
 // message is all that the client sends.
 func (e *corpusEntry) message() []byte {

@@ -92,7 +92,7 @@ func (e *corpusEntry) repeats() bool {
 
 // shuts tells whether what stands behind the entry must not be answered.
 func (e *corpusEntry) shuts() bool {
-	return (e.end == corpusClosed || e.end == corpusDropped) && !e.halfCloses()
+	return e.end == corpusClosed && !e.halfCloses()
 }
 
 // cutInOneGo plays all the cuts of an entry that keeps its connection on one: as many

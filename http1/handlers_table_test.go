@@ -78,7 +78,7 @@ var handlers = []handlerRow{
 	{name: "empty content of unknown length", ask: http1test.Request{Method: "POST", Chunked: true}, handler: echo, want: "200 |-1|<nil>"},
 	{name: "content that nobody reads", ask: http1test.Request{Method: "POST", Content: "hello"}, handler: write("x", nil), want: "200 x"},
 	{name: "refused content overrides the response", ask: http1test.Request{Method: "POST", Content: "he", Refused: reason("bad-chunk-size")}, handler: echo, want: "400 400 Bad Request", broken: "2\r\nhe\r\nzz\r\n"},
-	{name: "refused content that was not read does not", ask: http1test.Request{Method: "POST", Refused: reason("bad-chunk-size")}, handler: write("x", func(w *http1.Response) { w.CloseAfter() }), want: "200 x", broken: "zz\r\n"},
+	{name: "refused content that was not read does too", ask: http1test.Request{Method: "POST", Refused: reason("bad-chunk-size")}, handler: write("x", func(w *http1.Response) { w.CloseAfter() }), want: "400 ", broken: "zz\r\n"},
 	{name: "refused content behind a committed head cuts", ask: http1test.Request{Method: "POST", Content: "he", Refused: reason("bad-chunk-end")}, want: "200 abc|", broken: "2\r\nheXX",
 		handler: func(w *http1.Response, r *http1.Request) {
 			_, _ = w.WriteString("abc")

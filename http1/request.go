@@ -164,8 +164,16 @@ func (r *Request) ContentLength() int64 { return r.x.Head.Length }
 // response.
 func (r *Request) Body() io.Reader { return r.x.Body }
 
-// Context is done when nobody waits for the response any more: the connection was cut.
-func (r *Request) Context() context.Context { return r.x.Context }
+// LimitBody refuses content of more than n bytes, where the server's own limit is higher:
+// the response becomes a 413 unless it is committed, and a read of more a *[Reason].
+func (r *Request) LimitBody(n int64) { r.x.Body.Limit(n) }
+
+// Context ends when nobody waits for the response any more, and when the handler has
+// returned; [Cause] tells why. A client that has gone is seen by a failed write or read,
+// and, once the content was read to its end, by a reset or a TLS close_notify. A FIN alone
+// is a half-close, after which the client may well read on; [Server.CancelOnFIN] takes it
+// for a departure.
+func (r *Request) Context() context.Context { return r.x.Sink.Context() }
 
 // Client is the address that the connection came from.
 func (r *Request) Client() netip.AddrPort { return r.x.Peer.Remote }

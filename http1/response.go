@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
-	"github.com/holdfast-server/holdfast/http1/internal/wire"
 )
 
 // responseBufferBytes is how much content waits for the handler to finish, so that a
@@ -40,13 +40,17 @@ type Response struct {
 	buf       []byte
 	written   int64
 	err       error
+	trailers  []exchange.Line
+	trailing  bool // trailers are declared: the content must be chunked
 	committed bool
+	detached  bool // the handler took the connection
 	head      bool // the request was HEAD: content is counted and not sent
 }
 
 func (w *Response) reset(x *exchange.Exchange) {
 	clear(w.answer.Lines)
-	*w = Response{x: x, buf: w.buf[:0], answer: exchange.Answer{Lines: w.answer.Lines[:0], Length: exchange.Unknown}}
+	clear(w.trailers)
+	*w = Response{x: x, buf: w.buf[:0], trailers: w.trailers[:0], answer: exchange.Answer{Lines: w.answer.Lines[:0], Length: exchange.Unknown}}
 	if x != nil {
 		w.head = string(x.Head.Method) == "HEAD"
 	}
@@ -86,9 +90,7 @@ func (w *Response) Add(name, value string) {
 	if w.committed {
 		return
 	}
-	if !wire.ValidFieldName(name) || !wire.ValidFieldValue(value) {
-		panic(fmt.Sprintf("http1: response field %q with value %q cannot be sent", name, value))
-	}
+	mustBeSendable(name, value)
 	switch {
 	case sameName(name, "Content-Length"):
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -252,6 +254,14 @@ func (w *Response) ReadFrom(r io.Reader) (int64, error) {
 	return n, w.wrote(n, err)
 }
 
+// SetReadDeadline bounds reading the request's content, beside the server's own clocks: a
+// read after t fails with os.ErrDeadlineExceeded. The zero time bounds nothing.
+func (w *Response) SetReadDeadline(t time.Time) error { return w.x.Sink.SetReadDeadline(t) }
+
+// SetWriteDeadline bounds sending the response, in place of the stall clock and the
+// minimum rate. The zero time gives it back to those.
+func (w *Response) SetWriteDeadline(t time.Time) error { return w.x.Sink.SetWriteDeadline(t) }
+
 // Flush commits the response and sends all that was written so far.
 func (w *Response) Flush() error {
 	if err := w.begin(); err != nil {
@@ -309,6 +319,9 @@ func (w *Response) commit() error {
 		w.err = ErrContentLength // declared too late
 		return w.err
 	}
+	if w.trailing {
+		w.answer.Length = exchange.Unknown
+	}
 	w.committed = true
 	w.answer.Status = w.Status()
 	w.answer.Bodied = w.bodied()
@@ -324,6 +337,9 @@ func (w *Response) commit() error {
 
 // finish ends the response after the handler returned, or failed with err.
 func (w *Response) finish(err error) Result {
+	if w.detached {
+		return w.result(err, err != nil)
+	}
 	if err == nil {
 		err = w.err
 	}
@@ -357,7 +373,7 @@ func (w *Response) fail(err error) {
 
 // end commits what is not committed yet and closes the content.
 func (w *Response) end() error {
-	if !w.committed && w.answer.Length == exchange.Unknown && w.written <= responseBufferBytes && w.Status() != 204 && w.Status() != 304 {
+	if !w.committed && !w.trailing && w.answer.Length == exchange.Unknown && w.written <= responseBufferBytes && w.Status() != 204 && w.Status() != 304 {
 		w.answer.Length = w.written
 	}
 	if err := w.commit(); err != nil {
@@ -366,7 +382,7 @@ func (w *Response) end() error {
 	if w.answer.Bodied && w.answer.Length != exchange.Unknown && w.written < w.answer.Length {
 		return ErrShortContent
 	}
-	return w.x.Sink.End()
+	return w.x.Sink.End(w.trailers)
 }
 
 func (w *Response) result(err error, cut bool) Result {

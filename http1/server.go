@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -28,6 +29,9 @@ type Server struct {
 	// Observe is called once for each request that began, when it has ended, by the
 	// goroutine that served it; it must not block. Nil for nobody.
 	Observe func(*Record)
+	// CancelOnFIN takes a client's FIN for its departure, and ends the request's context.
+	// Some clients half-close and read on; most that send a FIN are gone.
+	CancelOnFIN bool
 
 	once   sync.Once
 	limits Limits
@@ -53,6 +57,7 @@ func (s *Server) setUp() {
 func (s *Server) ServeConn(c *conn.Conn) error {
 	s.setUp()
 	v := &visit{server: s, conn: c, peer: exchange.Peer{Remote: c.Remote(), Local: c.Local(), TLS: c.TLS()}}
+	v.watcher.visit = v
 	err := v.serve()
 	v.Return()
 	return err
@@ -183,10 +188,16 @@ func (v *visit) exchange(n int) (keep bool, err error) {
 		x.Body = b
 	}
 	w.sink = sink{visit: v, body: b}
+	v.watcher.begin(b == nil)
+	if v.timed {
+		v.timed = false
+		v.conn.WriteUntil(time.Time{})
+	}
 	res := Answer(v.server.Handler, x)
+	left := v.watcher.end()
 	v.account(&res)
-	if err := v.failed(&res); err != nil {
-		return false, err
+	if err := v.failed(&res); err != nil || left != nil {
+		return false, errors.Join(err, left)
 	}
 	keep = !res.Cut && !w.sink.closes && v.finishContent(b)
 	v.poisoned()
@@ -200,10 +211,9 @@ func (v *visit) describe(x *exchange.Exchange) {
 	*x = exchange.Exchange{
 		Head: exchange.Head{
 			Method: h.Method, Target: h.Target, Path: h.Path, Query: h.Query, Authority: h.Authority,
-			Fields: h.Fields, Length: h.ContentLength, Minor: h.Minor, Secure: v.peer.TLS != nil,
+			Fields: h.Fields, Length: h.ContentLength, Minor: h.Minor, Secure: v.peer.TLS != nil, Upgrade: h.Upgrade,
 		},
-		Body: exchange.NoBody, Sink: &v.w.sink, Peer: &v.peer,
-		ID: v.id(), Context: v.conn.Context(),
+		Body: exchange.NoBody, Sink: &v.w.sink, Peer: &v.peer, ID: v.id(),
 	}
 	if h.Framing == wire.Chunks {
 		x.Head.Length = exchange.Unknown

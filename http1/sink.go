@@ -1,8 +1,10 @@
 package http1
 
 import (
+	"context"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
 	"github.com/holdfast-server/holdfast/http1/internal/wire"
@@ -11,11 +13,12 @@ import (
 // sink writes a response as HTTP/1.1 (RFC 9112). What it takes waits in the work's out
 // buffer until that is full, the handler flushes, or the loop is about to block.
 type sink struct {
-	visit  *visit
-	body   *body // the request's content, nil for none
-	coding coding
-	closes bool // the connection ends after this response
-	broken bool // a write failed
+	visit    *visit
+	body     *body // the request's content, nil for none
+	coding   coding
+	closes   bool // the connection ends after this response
+	broken   bool // a write failed
+	detached bool // the handler took the connection
 }
 
 // coding is how the response's content is framed.
@@ -28,6 +31,37 @@ const (
 )
 
 func (s *sink) Closing() bool { return s.visit.conn.Closing() }
+
+func (s *sink) Context() context.Context { return s.visit.watcher.of() }
+
+func (s *sink) SetReadDeadline(t time.Time) error {
+	s.visit.conn.ReadUntil(t)
+	return nil
+}
+
+func (s *sink) SetWriteDeadline(t time.Time) error {
+	s.visit.timed = true
+	s.visit.conn.WriteUntil(t)
+	return nil
+}
+
+// Inform sends an informational response: what waits before it goes with it.
+func (s *sink) Inform(status int, lines []exchange.Line) error {
+	s.visit.w.out = appendHead(s.visit.w.out, &exchange.Answer{Status: status, Lines: lines})
+	return s.visit.flush()
+}
+
+// appendHead appends a head without content.
+func appendHead(out []byte, a *exchange.Answer) []byte {
+	out = wire.AppendStatusLine(out, a.Status)
+	for _, l := range a.Lines {
+		out = wire.AppendField(out, l.Name, l.Value)
+	}
+	if a.Status == 101 {
+		out = append(out, "Connection: Upgrade\r\n"...)
+	}
+	return append(out, '\r', '\n')
+}
 
 // Begin writes the head.
 func (s *sink) Begin(a *exchange.Answer) error {
@@ -83,6 +117,14 @@ func (s *sink) mustClose() bool {
 	return s.Closing() && (!ended || onlyEmptyLines(w.unread()))
 }
 
+// fail is a write that failed: nobody is reading.
+func (s *sink) fail() {
+	s.broken = true
+	if s.visit != nil {
+		s.visit.watcher.departed()
+	}
+}
+
 // spill sends what waits once it is more than the buffer is for.
 func (s *sink) spill() error {
 	if len(s.visit.w.out) < outBufferBytes {
@@ -125,7 +167,7 @@ func (s *sink) writeThrough(p []byte) (int, error) {
 	}
 	n, err := s.visit.conn.Write(p[first:])
 	if err != nil {
-		s.broken = true
+		s.fail()
 	}
 	return first + n, err
 }
@@ -144,7 +186,9 @@ func (s *sink) ReadFrom(r io.Reader) (int64, error) {
 		return 0, err
 	}
 	n, err := s.visit.conn.ReadFrom(r)
-	s.broken = err != nil && s.visit.conn.Ended() // else it is r that failed
+	if err != nil && s.visit.conn.Ended() { // else it is r that failed
+		s.fail()
+	}
 	return n, err
 }
 
@@ -178,9 +222,13 @@ func copyContent(s *sink, r io.Reader) (int64, error) {
 func (s *sink) Flush() error { return s.visit.flush() }
 
 // End closes the content.
-func (s *sink) End() error {
+func (s *sink) End(trailers []exchange.Line) error {
 	if s.coding == byChunks {
-		s.visit.w.out = append(s.visit.w.out, "0\r\n\r\n"...)
+		out := append(s.visit.w.out, "0\r\n"...)
+		for _, l := range trailers {
+			out = wire.AppendField(out, l.Name, l.Value)
+		}
+		s.visit.w.out = append(out, '\r', '\n')
 	}
 	return s.spill()
 }

@@ -25,6 +25,9 @@ type visit struct {
 	peer   exchange.Peer
 	w      *work // nil while parked
 
+	timed   bool    // a handler set a write deadline
+	watcher watcher // for the client's departure while a handler runs
+
 	seq     uint64    // of the request under way, or of the last one
 	begun   time.Time // when its first byte was read
 	pending bool      // it has not ended yet
@@ -71,6 +74,16 @@ func (v *visit) Return() {
 	if len(w.buf) <= keptBufferBytes && cap(w.out) <= 2*outBufferBytes {
 		works.Put(w)
 	}
+}
+
+// keep puts back a byte that was read past the buffer, which is empty.
+func (w *work) keep(c byte) {
+	w.next, w.filled = w.pinned, w.pinned
+	if w.filled == len(w.buf) {
+		w.makeRoom(contentRoomBytes)
+	}
+	w.buf[w.filled] = c
+	w.filled++
 }
 
 func (w *work) unread() []byte { return w.buf[w.next:w.filled] }
@@ -133,7 +146,7 @@ func (v *visit) flush() error {
 	_, err := v.conn.Write(v.w.out)
 	v.w.out = v.w.out[:0]
 	if err != nil {
-		v.w.sink.broken = true
+		v.w.sink.fail()
 	}
 	return err
 }

@@ -10,9 +10,12 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -24,9 +27,10 @@ type Request struct {
 	Target string // origin-form or "*"; "/" when empty
 	// Fields are name and value in turn: {"Accept", "text/html", …}.
 	Fields    []string
-	Authority string // "example.test" when empty
-	Content   string // sent with a Content-Length, unless Chunked
-	Chunked   bool   // the handler is not told the length
+	Authority string   // "example.test" when empty
+	Content   string   // sent with a Content-Length, unless Chunked
+	Chunked   bool     // the handler is not told the length
+	Trailers  []string // behind Content, as Fields
 	// Refused, when not nil, is found behind Content: the handler's read gets it in
 	// place of the end, as it would of content that is broken, too large or too slow.
 	Refused *http1.Reason
@@ -38,14 +42,22 @@ type Request struct {
 
 // A Response is what the handler answered.
 type Response struct {
-	Status  int
-	Fields  []exchange.Line // name and value of each line, as the handler set them
-	Length  int64           // declared or worked out; -1 when only the end tells
-	Content []byte          // none for HEAD, 204 and 304
-	Close   bool            // the connection ends after it
-	Cut     bool            // the response is not whole and the peer sees it
-	Flushes int             // how often the handler flushed
-	Result  http1.Result    // what the server would log
+	Status   int
+	Fields   []exchange.Line // name and value of each line, as the handler set them
+	Length   int64           // declared or worked out; -1 when only the end tells
+	Content  []byte          // none for HEAD, 204 and 304
+	Close    bool            // the connection ends after it
+	Cut      bool            // the response is not whole and the peer sees it
+	Informed []Informed      // the informational responses before it
+	Trailers []exchange.Line // behind the content, where its length was left open
+	Flushes  int             // how often the handler flushed
+	Result   http1.Result    // what the server would log
+}
+
+// Informed is an informational response.
+type Informed struct {
+	Status int
+	Fields []exchange.Line
 }
 
 // Get is the first value of the named field, "" without one.
@@ -72,8 +84,14 @@ func (r *Response) Values(name string) (values []string) {
 // handler which kept a view shows garbage to its test.
 func Do(h http1.Handler, r Request) *Response {
 	memory, x := r.exchange()
-	sink := &sink{closing: r.Closing}
+	sink := &sink{closing: r.Closing, context: r.Context}
+	if sink.context == nil {
+		sink.context = context.Background()
+	}
 	x.Sink = sink
+	if b, ok := x.Body.(*body); ok {
+		b.sink = sink
+	}
 	sink.res.Result = http1.Answer(h, x)
 	for i := range memory {
 		memory[i] = 0xDB
@@ -90,15 +108,10 @@ func (r *Request) exchange() (memory []byte, x *exchange.Exchange) {
 		Method: b.view(or(r.Method, "GET")), Target: b.view(target), Path: b.view(path),
 		Query: b.view(query), Authority: b.view(or(r.Authority, "example.test")), Minor: 1, Secure: r.Secure,
 	}
-	for i := 0; i+1 < len(r.Fields); i += 2 {
-		head.Fields = append(head.Fields, exchange.Field{Name: b.view(r.Fields[i]), Value: b.view(r.Fields[i+1])})
-	}
-	x = &exchange.Exchange{Head: head, Body: exchange.NoBody, Peer: r.peer(), ID: exchange.ID{Conn: 1, Seq: 1}, Context: r.Context}
-	if x.Context == nil {
-		x.Context = context.Background()
-	}
+	head.Fields = b.fields(r.Fields)
+	x = &exchange.Exchange{Head: head, Body: exchange.NoBody, Peer: r.peer(), ID: exchange.ID{Conn: 1, Seq: 1}}
 	if r.Content != "" || r.Chunked || r.Refused != nil {
-		x.Body = &body{r: strings.NewReader(r.Content), refused: r.Refused}
+		x.Body = &body{r: strings.NewReader(r.Content), refused: r.Refused, left: math.MaxInt64, trailers: b.fields(r.Trailers)}
 		x.Head.Length = int64(len(r.Content))
 	}
 	if r.Chunked || r.Refused != nil {
@@ -142,6 +155,14 @@ func (b *block) view(s string) []byte {
 	return b.memory[start:len(b.memory):len(b.memory)]
 }
 
+// fields are the field lines of names and values in turn.
+func (b *block) fields(pairs []string) (fields []exchange.Field) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields = append(fields, exchange.Field{Name: b.view(pairs[i]), Value: b.view(pairs[i+1])})
+	}
+	return fields
+}
+
 // body is the request's content; once closed it gives no more bytes.
 type body struct {
 	mu      sync.Mutex
@@ -149,6 +170,10 @@ type body struct {
 	refused *http1.Reason
 	broken  *http1.Reason // refused, once a read has met it
 	closed  bool
+
+	sink     *sink
+	left     int64 // what Limit allows
+	trailers []exchange.Field
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -161,13 +186,48 @@ func (b *body) Read(p []byte) (int, error) {
 		b.broken = b.refused
 		return 0, b.broken
 	}
-	return b.r.Read(p)
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		b.broken = tooLarge
+		return n + int(b.left), b.broken
+	}
+	return n, err
+}
+
+// tooLarge is the Reason of content over a limit.
+var tooLarge = func() *http1.Reason {
+	for _, r := range http1.Reasons() {
+		if r.Code == "body-too-large" {
+			return r
+		}
+	}
+	panic("http1test: no reason body-too-large")
+}()
+
+func (b *body) Limit(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left = min(b.left, n); int64(b.r.Len()) > b.left {
+		b.broken = tooLarge
+	}
+}
+
+func (b *body) Trailers() []exchange.Field {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.r.Len() > 0 {
+		return nil
+	}
+	return b.trailers
 }
 
 func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
+	if b.broken == nil && !b.sink.begun {
+		b.broken = b.refused // as HTTP/1.1 reads what the handler left, before the answer
+	}
 	return nil
 }
 
@@ -182,17 +242,39 @@ type sink struct {
 	res     Response
 	content bytes.Buffer
 	closing bool
+	begun   bool
+	bodied  bool
+	context context.Context
+}
+
+// Detach has no connection to hand over.
+func (s *sink) Detach(*exchange.Answer) (exchange.Stream, error) { return nil, http1.ErrNoUpgrade }
+
+func (s *sink) Inform(status int, lines []exchange.Line) error {
+	s.res.Informed = append(s.res.Informed, Informed{status, slices.Clone(lines)})
+	return nil
+}
+
+func (s *sink) End(trailers []exchange.Line) error {
+	s.res.Content = s.content.Bytes()
+	if s.res.Status != 0 && s.res.Length == exchange.Unknown && s.bodied {
+		s.res.Trailers = slices.Clone(trailers)
+	}
+	return nil
 }
 
 func (s *sink) Begin(a *exchange.Answer) error {
 	s.res.Status, s.res.Length, s.res.Close = a.Status, a.Length, a.Close || s.closing
 	s.res.Fields = append(s.res.Fields, a.Lines...)
+	s.begun, s.bodied = true, a.Bodied
 	return nil
 }
 
 func (s *sink) Write(p []byte) (int, error)         { return s.content.Write(p) }
 func (s *sink) ReadFrom(r io.Reader) (int64, error) { return s.content.ReadFrom(r) }
 func (s *sink) Flush() error                        { s.res.Flushes++; return nil }
-func (s *sink) End() error                          { s.res.Content = s.content.Bytes(); return nil }
+func (s *sink) Context() context.Context            { return s.context }
+func (s *sink) SetReadDeadline(time.Time) error     { return nil }
+func (s *sink) SetWriteDeadline(time.Time) error    { return nil }
 func (s *sink) Abort()                              { s.res.Content, s.res.Cut = s.content.Bytes(), true }
 func (s *sink) Closing() bool                       { return s.closing }

@@ -12,7 +12,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/internal/wire"
 )
@@ -35,12 +37,11 @@ type Field = wire.Field
 // Exchange is one request and the way to answer it. The protocol owns it and all it
 // points to; http1.Answer borrows it for one call.
 type Exchange struct {
-	Head    Head
-	Body    Body
-	Sink    Sink
-	Peer    *Peer
-	ID      ID
-	Context context.Context
+	Head Head
+	Body Body
+	Sink Sink
+	Peer *Peer
+	ID   ID
 }
 
 // Head is a request's head. The byte slices are views, valid until the exchange is over.
@@ -54,6 +55,7 @@ type Head struct {
 	Length    int64 // of the content: 0 for none, Unknown for chunked
 	Minor     uint8 // of the protocol version 1.x
 	Secure    bool  // it came over TLS
+	Upgrade   bool  // the client offers to speak another protocol
 }
 
 // Peer is what is known of the other end for as long as a connection lives.
@@ -74,6 +76,10 @@ type Body interface {
 	// Broken is why the content cannot be read to its end; nil while it can, or while
 	// another goroutine is reading. It does not block.
 	Broken() *wire.Reason
+	// Limit refuses content of more than n bytes in all.
+	Limit(n int64)
+	// Trailers are the field lines behind the content, once Read has returned io.EOF.
+	Trailers() []Field
 }
 
 // NoBody is the content of a request that has none.
@@ -84,6 +90,8 @@ type noBody struct{}
 func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 func (noBody) Close() error             { return nil }
 func (noBody) Broken() *wire.Reason     { return nil }
+func (noBody) Limit(int64)              {}
+func (noBody) Trailers() []Field        { return nil }
 
 // Line is one field line of a response.
 type Line struct{ Name, Value string }
@@ -103,6 +111,8 @@ type Answer struct {
 // Flush any number of times, then End or Abort. All but Flush may keep bytes back
 // until the protocol finds it right to send them.
 type Sink interface {
+	// Inform sends an informational response. It comes before Begin.
+	Inform(status int, lines []Line) error
 	// Begin takes the head. It keeps nothing of a after it returns.
 	Begin(a *Answer) error
 	// Write takes content. With a known length the caller never writes more.
@@ -111,11 +121,33 @@ type Sink interface {
 	ReadFrom(r io.Reader) (int64, error)
 	// Flush sends all that was taken.
 	Flush() error
-	// End says that the content is whole.
-	End() error
+	// End says that the content is whole, and takes the fields that follow it, which are
+	// dropped where the framing has no place for them.
+	End(trailers []Line) error
 	// Abort says that it never will be: the peer must see a cut, not an end.
 	Abort()
 	// Closing tells whether the server is about to stop, so that the response
 	// should announce the end of its connection.
 	Closing() bool
+	// Context ends when nobody waits for the response any more, and when it is over. Any
+	// goroutine may call it.
+	Context() context.Context
+	// SetReadDeadline and SetWriteDeadline bound reading the content and writing the response, beside the
+	// protocol's own clocks. A zero time bounds nothing.
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+	// Detach takes the place of all that follows: it sends the head of a, unless that is
+	// nil, and hands the connection over until Answer returns.
+	Detach(a *Answer) (Stream, error)
+}
+
+// Stream is a connection that was handed over.
+type Stream interface {
+	net.Conn
+	// Announced is closed when a drain begins.
+	Announced() <-chan struct{}
+	// Closed is closed by Close.
+	Closed() <-chan struct{}
+	// Context ends when the connection is cut.
+	Context() context.Context
 }

@@ -1,0 +1,120 @@
+package http1
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/holdfast-server/holdfast/conn"
+	"github.com/holdfast-server/holdfast/http1/internal/exchange"
+)
+
+// ErrNoUpgrade is what a handler gets that wants the connection where it cannot have it.
+var ErrNoUpgrade = errors.New("http1: this request cannot be upgraded")
+
+// A Stream is a connection that a handler took over, with whatever the client sent behind
+// its request at the front of it. No clock of the server runs any more: deadlines are the
+// handler's to set. The stream stays counted and a drain waits for it, until its handler
+// returns; Announced is closed when a drain begins, so that the handler can say goodbye.
+type Stream = exchange.Stream
+
+// Upgrade answers 101 and hands the connection over to the handler, which from then on
+// speaks the named protocol on it until it returns (RFC 9110 §7.8). Fields that were set
+// go out with the 101. It fails with [ErrNoUpgrade] when the client did not offer to
+// upgrade, speaks HTTP/1.0, or sent content that was not read to its end, and with
+// [ErrCommitted] when a response has begun; the handler can then still answer otherwise.
+func (w *Response) Upgrade(protocol string) (Stream, error) {
+	if !w.x.Head.Upgrade {
+		return nil, fmt.Errorf("%w: the client did not offer to", ErrNoUpgrade)
+	}
+	w.Set("Upgrade", protocol)
+	return w.detach(&exchange.Answer{Status: 101, Lines: w.answer.Lines})
+}
+
+// detach takes the connection, after the head a if that is not nil.
+func (w *Response) detach(a *exchange.Answer) (Stream, error) {
+	if w.committed {
+		return nil, ErrCommitted
+	}
+	if w.err != nil {
+		return nil, w.err
+	}
+	s, err := w.x.Sink.Detach(a)
+	if err != nil {
+		return nil, err
+	}
+	w.committed, w.detached, w.err = true, true, ErrCommitted // writes belong to the stream now
+	if w.buf = w.buf[:0]; a != nil {
+		w.answer.Status = a.Status
+	}
+	return s, nil
+}
+
+// Hijack is for adaptors that bring handlers of another interface: it hands over the
+// connection without a word to the client.
+func Hijack(w *Response) (Stream, error) { return w.detach(nil) }
+
+// stream is a Stream over a connection of package conn.
+type stream struct {
+	*conn.Conn
+	visit *visit
+	once  sync.Once
+	gone  chan struct{}
+}
+
+// Read reads what came behind the request first.
+func (s *stream) Read(p []byte) (int, error) {
+	if w := s.visit.w; len(w.unread()) > 0 {
+		n := copy(p, w.unread())
+		w.consume(n)
+		return n, nil
+	}
+	n, err := s.Conn.Read(p)
+	if errors.Is(err, conn.ErrStopped) {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// Close ends reads and writes under way; the server closes the connection when the
+// handler has returned.
+func (s *stream) Close() error {
+	s.once.Do(func() {
+		close(s.gone)
+		s.StopReading()
+		_ = s.Conn.SetWriteDeadline(time.Unix(1, 0))
+	})
+	return nil
+}
+
+// Closed is closed by Close.
+func (s *stream) Closed() <-chan struct{} { return s.gone }
+
+func (s *stream) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(s.Local()) }
+func (s *stream) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.Remote()) }
+
+func (s *stream) SetDeadline(t time.Time) error {
+	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
+}
+
+// Detach hands the connection over, after the head of a if there is one.
+func (s *sink) Detach(a *exchange.Answer) (exchange.Stream, error) {
+	v := s.visit
+	if s.body != nil && !s.body.finished() {
+		return nil, fmt.Errorf("%w: its content was not read to the end", ErrNoUpgrade)
+	}
+	if err := v.watcher.stop(); err != nil {
+		return nil, err
+	}
+	s.closes, s.detached = true, true
+	if a != nil {
+		v.w.out = appendHead(v.w.out, a)
+	}
+	if err := v.flush(); err != nil {
+		return nil, err
+	}
+	v.conn.Detach()
+	return &stream{Conn: v.conn, visit: v, gone: make(chan struct{})}, nil
+}
