@@ -76,6 +76,9 @@ const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = 500 * time.Millisecond
 
+	// refusalInterval is the least time between two lines about refused connections.
+	refusalInterval = 10 * time.Second
+
 	// sendfilePiece bounds one sendfile call, and with it how much goes out between
 	// two looks at the clock.
 	sendfilePiece = 1 << 20

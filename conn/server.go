@@ -50,6 +50,7 @@ type Server struct {
 	tracker   tracker
 	acceptors acceptors
 
+	refusalTold  atomic.Int64 // when, in Unix seconds
 	announced    atomic.Bool
 	announcement chan struct{}
 }
@@ -81,10 +82,23 @@ func (s *Server) start(nc net.Conn, l *Listener) {
 	if !s.tracker.admit(c, &s.limits) {
 		c.cancel()
 		c.sock.reset()
-		s.log.Debug("connection refused: over the limit", "client", c.remote)
+		s.tellRefused(c)
 		return
 	}
 	go s.run(c)
+}
+
+// tellRefused logs that a limit is reached: once at first and then once an interval with
+// what the ledger counts, for a flood must not flood the log.
+func (s *Server) tellRefused(c *Conn) {
+	now := time.Now().Unix()
+	last := s.refusalTold.Load()
+	if now-last < int64(refusalInterval/time.Second) || !s.refusalTold.CompareAndSwap(last, now) {
+		return
+	}
+	l := s.tracker.ledger()
+	s.log.Warn("connections refused: over a limit", "latest_client", c.remote, "refused", l.Refused, "open", l.Open,
+		"limit", s.limits.Connections, "limit_per_ip", s.limits.ConnectionsPerIP)
 }
 
 // run is a connection's life.

@@ -12,7 +12,8 @@ import (
 	"github.com/holdfast-server/holdfast/http1/internal/wire"
 )
 
-// Limits bound what one request may cost.
+// Limits bound what one request may cost. A Server takes a zero field for its default, and
+// a negative one for nothing at all.
 type Limits = wire.Limits
 
 // DefaultLimits are the limits of a Server that sets none.
@@ -22,7 +23,7 @@ func DefaultLimits() Limits { return wire.DefaultLimits() }
 // conn.Handler. Its fields are set before the first connection and not changed after.
 type Server struct {
 	Handler Handler
-	// Limits of each request; the zero value means DefaultLimits.
+	// Limits of each request; a zero field means that of DefaultLimits.
 	Limits Limits
 	// Log gets what is wrong with us, such as a handler's panic; nil discards.
 	Log *slog.Logger
@@ -43,10 +44,7 @@ type Server struct {
 
 func (s *Server) setUp() {
 	s.once.Do(func() {
-		s.limits, s.log = s.Limits, s.Log
-		if s.limits == (Limits{}) {
-			s.limits = DefaultLimits()
-		}
+		s.limits, s.log = s.Limits.OrElse(DefaultLimits()), s.Log
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)
 		}
@@ -194,6 +192,9 @@ func (v *visit) exchange(n int) (keep bool, err error) {
 		v.conn.WriteUntil(time.Time{})
 	}
 	res := Answer(v.server.Handler, x)
+	if s := w.sink.stream; s != nil {
+		_ = s.Close()
+	}
 	left := v.watcher.end()
 	v.account(&res)
 	if err := v.failed(&res); err != nil || left != nil {

@@ -13,12 +13,12 @@ import (
 // sink writes a response as HTTP/1.1 (RFC 9112). What it takes waits in the work's out
 // buffer until that is full, the handler flushes, or the loop is about to block.
 type sink struct {
-	visit    *visit
-	body     *body // the request's content, nil for none
-	coding   coding
-	closes   bool // the connection ends after this response
-	broken   bool // a write failed
-	detached bool // the handler took the connection
+	visit  *visit
+	body   *body // the request's content, nil for none
+	coding coding
+	closes bool    // the connection ends after this response
+	broken bool    // a write failed
+	stream *stream // what the handler took the connection over as; nil when it did not
 }
 
 // coding is how the response's content is framed.
@@ -47,6 +47,10 @@ func (s *sink) SetWriteDeadline(t time.Time) error {
 
 // Inform sends an informational response: what waits before it goes with it.
 func (s *sink) Inform(status int, lines []exchange.Line) error {
+	if s.body != nil { // until the response begins, what waits may be a reader's to send
+		s.body.handover.Lock()
+		defer s.body.handover.Unlock()
+	}
 	s.visit.w.out = appendHead(s.visit.w.out, &exchange.Answer{Status: status, Lines: lines})
 	return s.visit.flush()
 }

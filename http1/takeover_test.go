@@ -148,6 +148,37 @@ func TestInform(t *testing.T) {
 	})
 }
 
+// A handler may inform in one goroutine and read in another, as a proxy does.
+func TestInformWhileReading(t *testing.T) {
+	s := open(t, "plain", HandlerFunc(func(w *Response, r *Request) {
+		read := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, r.Body())
+			read <- err
+		}()
+		for range 50 {
+			if err := w.Inform(103); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := <-read; err != nil {
+			t.Error(err)
+		}
+		_, _ = w.WriteString("OK")
+	}), nil)
+	c := s.ask("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 20\r\n\r\n")
+	for range 20 {
+		c.send("x")
+	}
+	statuses := map[int]int{}
+	for statuses[200] == 0 {
+		statuses[c.answer("HEAD").StatusCode]++
+	}
+	if statuses[103] != 50 || statuses[100] > 1 {
+		t.Errorf("got %v, want 50 of 103 and a 100 at most", statuses)
+	}
+}
+
 func TestTrailers(t *testing.T) {
 	overBoth(t, HandlerFunc(func(w *Response, r *Request) {
 		content, err := io.ReadAll(r.Body())

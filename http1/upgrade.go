@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -59,16 +60,16 @@ func Hijack(w *Response) (Stream, error) { return w.detach(nil) }
 // stream is a Stream over a connection of package conn.
 type stream struct {
 	*conn.Conn
-	visit *visit
+	early []byte // came behind the request and was not read yet
 	once  sync.Once
 	gone  chan struct{}
 }
 
 // Read reads what came behind the request first.
 func (s *stream) Read(p []byte) (int, error) {
-	if w := s.visit.w; len(w.unread()) > 0 {
-		n := copy(p, w.unread())
-		w.consume(n)
+	if len(s.early) > 0 {
+		n := copy(p, s.early)
+		s.early = s.early[n:]
 		return n, nil
 	}
 	n, err := s.Conn.Read(p)
@@ -108,7 +109,7 @@ func (s *sink) Detach(a *exchange.Answer) (exchange.Stream, error) {
 	if err := v.watcher.stop(); err != nil {
 		return nil, err
 	}
-	s.closes, s.detached = true, true
+	s.closes = true
 	if a != nil {
 		v.w.out = appendHead(v.w.out, a)
 	}
@@ -116,5 +117,8 @@ func (s *sink) Detach(a *exchange.Answer) (exchange.Stream, error) {
 		return nil, err
 	}
 	v.conn.Detach()
-	return &stream{Conn: v.conn, visit: v, gone: make(chan struct{})}, nil
+	// A copy: a goroutine that the handler leaves behind must not meet the next owner of
+	// the buffer.
+	s.stream = &stream{Conn: v.conn, early: bytes.Clone(v.w.unread()), gone: make(chan struct{})}
+	return s.stream, nil
 }

@@ -37,3 +37,22 @@ func DefaultLimits() Limits {
 		BodyBytes:        1 << 30,
 	}
 }
+
+// OrElse is l with the fields of d where l has zero, and zero where l is negative.
+func (l Limits) OrElse(d Limits) Limits {
+	for _, f := range []struct{ have, other *int }{
+		{&l.HeadBytes, &d.HeadBytes}, {&l.LineBytes, &d.LineBytes}, {&l.MethodBytes, &d.MethodBytes}, {&l.Fields, &d.Fields},
+		{&l.TrailerBytes, &d.TrailerBytes}, {&l.ChunkLineBytes, &d.ChunkLineBytes}, {&l.ChunkExcessBytes, &d.ChunkExcessBytes},
+	} {
+		*f.have = orElse(*f.have, *f.other)
+	}
+	l.BodyBytes = orElse(l.BodyBytes, d.BodyBytes)
+	return l
+}
+
+func orElse[N int | int64](have, other N) N {
+	if have == 0 {
+		return other
+	}
+	return max(have, 0)
+}
