@@ -48,8 +48,11 @@ fuzz: ## Fuzz every target in turn, FUZZTIME=30s each
 		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 	done
 
-bench: ## Run the benchmarks (BENCH=REGEXP chooses)
+# In-process figures first, in the form that benchstat reads; then whole processes.
+bench: ## Run the benchmarks (BENCH=REGEXP, VERSUS='-case get -rounds 15')
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	$(GO) build -o bin/versus ./http1/versus
+	bin/versus -json bin/bench.json $(VERSUS)
 
 soak: ## The tests in real time that take most of an hour
 	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast

@@ -39,6 +39,11 @@ var rooms = []room{
 		"the protocol knows its connections and its bytes, and no handler"},
 	{"http1/http1test", []string{"http1", "http1/internal/exchange"}, nil,
 		"it makes exchanges without a connection, which is a protocol's right"},
+	{"http1/versus", []string{"conn", "http1/versus/contestant", "http1/versus/load", "http1/versus/process"}, nil,
+		"the benchmark of whole processes starts contestants and measures them"},
+	{"http1/versus/contestant", []string{"conn", "http1"}, nil, "a contestant is a server of a few lines, ours among them"},
+	{"http1/versus/load", []string{"http1/versus/process"}, nil, "the load runs in a process of its own"},
+	{"http1/versus/process", nil, nil, "a child process and its cost are nobody's in particular"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
 	{"conn", nil, []string{"net/http"}, "conn tracks and drains connections whatever they carry: there is no HTTP in it"},
@@ -61,8 +66,9 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "http1/nethttp", "http1/proxy", "http1/observe", "cmd/holdfast"}, false,
-		"net/http serves nobody here: it is a client, an adaptor or a page of pprof"},
+	{"net/http", []string{"certs", "http1/nethttp", "http1/proxy", "http1/observe", "cmd/holdfast", "http1/versus/contestant"}, false,
+		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
+	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},
 	{"golang.org/x/crypto", []string{"certs"}, false, "ACME and its keys are a source of certificates"},
 	{"golang.org/x/net/idna", []string{"certs", "cmd/holdfast"}, false, "host names are turned into A-labels where they enter"},
