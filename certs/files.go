@@ -156,7 +156,7 @@ func (f *Files) record(s *slot, got loaded, err error, asked bool) bool {
 	case err != nil:
 		s.status.Failures++
 		if !asked && (before == nil || before.Error() != err.Error()) {
-			f.log.Error("a certificate's files are at fault: the one loaded before stays", "cert", s.status.CertFile, "err", err, "not_after", s.served.NotAfter)
+			f.log.Error("a certificate's files are at fault: the one loaded before stays", "cert", s.status.CertFile, "error", err, "not_after", s.served.NotAfter)
 		}
 		return false
 	case got.digest == s.digest:

@@ -103,7 +103,7 @@ func (l *Local) keepFresh() {
 		l.config.Log.Info("reissued the local certificate", "old_serial", old.Serial, "serial", fresh.Serial, "not_after", fresh.NotAfter)
 	case err.Error() != l.fault:
 		l.fault = err.Error()
-		l.config.Log.Error("cannot reissue the local certificate: the old one stays", "err", err, "not_after", old.NotAfter)
+		l.config.Log.Error("cannot reissue the local certificate: the old one stays", "error", err, "not_after", old.NotAfter)
 	}
 }
 

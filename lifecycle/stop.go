@@ -82,7 +82,7 @@ func (s *Stop) run() error {
 	d := &drain{stop: s}
 	d.report.Signal, d.report.Died = s.await()
 	d.report.Begun = time.Now()
-	s.Log.Info("stopping", "cause", d.report.Cause(), "drain_delay", s.Delay, "drain_timeout", s.Timeout)
+	s.Log.Info("stopping", "cause", d.report.Cause(), "drain_delay", s.Delay.String(), "drain_timeout", s.Timeout.String())
 	if err := Guard("drain", func() error { d.run(); return nil })(); err != nil {
 		d.abandon(err)
 	}
@@ -238,8 +238,8 @@ func (d *drain) watchForSecond() (force context.Context, release func()) {
 					first = time.Now()
 				case second == nil && time.Since(first) >= secondSignalAfter:
 					second = sig
+					cancel() // before a log that may be stuck
 					d.stop.Log.Warn("second signal: cutting what is left", "signal", sig.String())
-					cancel()
 				}
 			case <-quit:
 				return

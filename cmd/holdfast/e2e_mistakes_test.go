@@ -77,3 +77,27 @@ func (row mistakeRow) run(t *testing.T) {
 		t.Error("it printed key material")
 	}
 }
+
+// One round of mending is enough, whoever finds the fault: the parser, the check of the
+// settings, the kernel or the certificates' loader.
+func TestMistakesComeAllAtOnce(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	a := newAuthority(t)
+	cert, _ := a.pairPEM(1, oneDay)
+	_, foreign := a.pairPEM(2, oneDay)
+	addr := taken.Addr().String()
+	got := runToEnd(t, "", binary(t), "serve", filepath.Join(t.TempDir(), "nowhere"), "--https", addr, "--idle-timeout", "5",
+		"--cert", writeFile(t, "cert.pem", cert), "--key", writeFile(t, "key.pem", foreign))
+	if n := strings.Count("\n"+got.stderr, "\nholdfast: "); n != 4 || got.exit != 2 {
+		t.Errorf("%d faults and exit code %d, want 4 and 2:\n%s", n, got.exit, got.stderr)
+	}
+	for _, want := range []string{"nowhere", addr, "--idle-timeout", "key.pem"} {
+		if !strings.Contains(got.stderr, want) {
+			t.Errorf("nothing is said of %s:\n%s", want, got.stderr)
+		}
+	}
+}

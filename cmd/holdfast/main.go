@@ -1,20 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1/observe"
+	"github.com/holdfast-server/holdfast/lifecycle"
 )
 
 // Exit codes of the process. Those of a running server are lifecycle's.
 const (
 	exitOK          = 0
-	exitCannotStart = 1
-	exitUsage       = 2
-	exitSignal      = 128 // plus the signal's number
+	exitCannotStart = lifecycle.ExitCannotStart
+	exitUsage       = lifecycle.ExitUsage
+	exitSignal      = lifecycle.ExitSignalled // plus the signal's number
 )
 
 // signalBacklog is how many signals may wait: a second SIGTERM must not get lost
@@ -92,8 +97,13 @@ func handBack(signals chan os.Signal, sig os.Signal) {
 	}
 }
 
-// start runs the server with the log that the settings ask for.
+// start runs the server with the log that the settings ask for. Nobody waits for whoever
+// reads it: a pipe that is full or a terminal that is held must not keep a server from
+// answering, nor from stopping.
 func start(s *settings, std streams, signals <-chan os.Signal) int {
+	lines := observe.NewWriter(std.err, nil)
+	defer closeLog(lines)
+	std.err = lines
 	log := newLog(std.err, s.Log)
 	slog.SetDefault(log)
 	for _, warning := range s.Warnings {
@@ -101,6 +111,16 @@ func start(s *settings, std streams, signals <-chan os.Signal) int {
 	}
 	return serve(s, std, signals, log)
 }
+
+// closeLog writes out what waits, and gives up on a stuck reader.
+func closeLog(lines *observe.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), logPatience)
+	defer cancel()
+	return lines.Close(ctx)
+}
+
+// logPatience is how long the end of the process waits for whoever reads a log.
+const logPatience = 200 * time.Millisecond
 
 // execute parses the arguments and runs the command that they name.
 func execute(args []string, env environment, std streams) outcome {

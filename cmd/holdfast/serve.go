@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
+	"time"
 
 	"github.com/oklog/run"
 
@@ -16,8 +19,11 @@ import (
 // the certificates fresh, and the signal actor, which stops accepting on SIGINT or SIGTERM
 // and waits for the requests in flight.
 func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger) int {
-	h, faults := open(s, std, log)
-	if len(faults) > 0 {
+	h, faults, stopped := openOrStop(s, std, log, signals)
+	switch {
+	case stopped:
+		return exitOK
+	case len(faults) > 0:
 		return report(std.err, faults)
 	}
 	defer h.close()
@@ -41,11 +47,60 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	return h.conclude(stop.Report(), connections.Ledger())
 }
 
-// background is an actor that works until it is interrupted.
+// openOrStop opens the house, or reports that a signal came first: a lock that another
+// process holds or a disk that hangs must not make a start deaf. What is being opened
+// then is left behind, for the process is to end.
+func openOrStop(s *settings, std streams, log *slog.Logger, signals <-chan os.Signal) (h *house, faults []fault, stopped bool) {
+	type opening struct {
+		house  *house
+		faults []fault
+	}
+	opened := make(chan opening, 1)
+	go func() {
+		h, faults := open(s, std, log)
+		opened <- opening{h, faults}
+	}()
+	hungUp := false
+	for {
+		select {
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				return nil, nil, true
+			}
+			hungUp = true
+		case o := <-opened:
+			if hungUp && o.house != nil && o.house.certificates.reload != nil {
+				o.house.certificates.reload()
+			}
+			return o.house, o.faults, false
+		}
+	}
+}
+
+// background is an actor that works until it is interrupted. Work on a disk that hangs
+// cannot be called off; the actor then returns without it, for the process is to end.
 func background(name string, work func(ctx context.Context) error) (execute func() error, interrupt func(error)) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return lifecycle.Guard(name, func() error { return work(ctx) }), func(error) { cancel() }
+	execute = func() error {
+		ended := make(chan error, 1)
+		go func() { ended <- lifecycle.Guard(name, func() error { return work(ctx) })() }()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(workPatience):
+			return fmt.Errorf("%s: still at work, and left behind", name)
+		}
+	}
+	return execute, func(error) { cancel() }
 }
+
+// workPatience is how long an interrupted actor's work may take to notice.
+const workPatience = 300 * time.Millisecond
 
 func (s *settings) connectionLimits() conn.Limits {
 	rate := int64(s.MinRate)

@@ -70,11 +70,7 @@ func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <
 }
 
 // openLocal makes a certificate of the local CA.
-func (h *house) openLocal(s *settings) []fault {
-	state, f := openState(s)
-	if f != nil {
-		return []fault{*f}
-	}
+func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	machine, _ := os.Hostname()
 	local, err := certs.NewLocal(certs.LocalConfig{
 		State: state, Machine: machine, Names: s.LocalNames, Addrs: h.addresses(), Log: h.log, Now: time.Now,
@@ -93,14 +89,14 @@ func (h *house) openLocal(s *settings) []fault {
 
 // openState opens the state directory, which only a local CA needs: without it nobody
 // could trust the certificate for longer than until the next start.
-func openState(s *settings) (*certs.State, *fault) {
+func openState(s *settings) (*certs.State, []fault) {
 	const mend = "name a directory that this user can write to with --state, or give certificates with --cert and --key"
 	if s.StateDir == "" {
-		return nil, &fault{What: "no directory to keep the local CA in", Where: "--state", Why: s.StateWhy, Mend: mend}
+		return nil, []fault{{What: "no directory to keep the local CA in", Where: "--state", Why: s.StateWhy, Mend: mend}}
 	}
 	state, err := certs.OpenState(s.StateDir)
 	if err != nil {
-		return nil, &fault{What: "cannot keep the local CA in " + quote(s.StateDir), Where: "--state", Why: plain(err.Error()), Mend: mend}
+		return nil, []fault{{What: "cannot keep the local CA in " + quote(s.StateDir), Where: "--state", Why: plain(err.Error()), Mend: mend}}
 	}
 	return state, nil
 }

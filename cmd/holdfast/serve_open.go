@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -46,8 +47,11 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	case s.HTTPS == "":
 	case len(s.Pairs) > 0:
 		faults = append(faults, h.openPairs(s)...)
-	case len(faults) == 0: // a start that fails leaves no new CA behind
-		faults = append(faults, h.openLocal(s)...)
+	default:
+		state, f := openState(s)
+		if faults = append(faults, f...); len(faults) == 0 { // a start that fails leaves no new CA behind
+			faults = h.openLocal(s, state)
+		}
 	}
 	if len(faults) > 0 {
 		h.abandon()
@@ -55,6 +59,22 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	}
 	h.furnish(s, std)
 	return h, nil
+}
+
+// alsoWrong are the faults that a start would meet next, once its settings are mended: those
+// of the listeners and the certificate files that the settings name well. So one round
+// of mending is enough.
+func alsoWrong(s *settings) (faults []fault) {
+	h := &house{log: slog.New(slog.DiscardHandler)}
+	// One after the other: that both are on one port is a fault of the settings.
+	for _, one := range []*settings{{HTTPS: s.HTTPS}, {HTTP: s.HTTP}} {
+		faults = append(faults, h.listen(one)...)
+		h.abandon()
+	}
+	if s.HTTPS != "" && len(s.Pairs) > 0 {
+		faults = append(faults, h.openPairs(s)...)
+	}
+	return faults
 }
 
 // listen binds the addresses. Nobody is accepted before the listeners are served.
@@ -97,13 +117,23 @@ func (h *house) furnish(s *settings, std streams) {
 }
 
 // plainOnTLS is the answer to a request that came in clear to the TLS port.
-var plainOnTLS = []byte("HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" +
-	"This port speaks TLS: the URL should begin with https://.\n")
+var plainOnTLS = func() []byte {
+	text := "This port speaks TLS: the URL should begin with https://."
+	for _, r := range http1.Reasons() {
+		if r.Code == "plain-on-tls" {
+			text = r.Error()
+		}
+	}
+	return []byte("HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + text + "\n")
+}()
 
 // protocol makes a server of HTTP/1.1 for one handler; the house keeps its books.
 func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http1.Record)) *http1.Server {
 	limits := http1.DefaultLimits()
 	limits.HeadBytes, limits.Fields, limits.BodyBytes = s.MaxHeadBytes, s.MaxFields, s.MaxBodyBytes
+	if s.MaxBodyBytes == 0 {
+		limits.BodyBytes = -1 // no content at all; http1's zero is its default
+	}
 	limits.LineBytes = max(limits.LineBytes, s.MaxHeadBytes/2)
 	p := &http1.Server{Handler: handler, Limits: limits, Log: h.log, Observe: observer}
 	h.protocols = append(h.protocols, p)
@@ -140,10 +170,7 @@ func (h *house) closeAccessLog() {
 	if h.accessLog == nil {
 		return
 	}
-	const patience = 200 * time.Millisecond
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := h.accessLog.Close(ctx); err != nil {
+	if err := closeLog(h.accessLog); err != nil {
 		h.log.Warn("access log not written to its end", "error", err, "lines_lost", h.accessLog.Losses().Lines)
 	}
 }
@@ -153,7 +180,11 @@ func (c *certificates) tlsConfig() *tls.Config { return tlsconf.Server(c.selecto
 
 // listening is what the banner tells.
 func (h *house) listening(s *settings) listening {
-	l := listening{Root: s.Root, HTTPS: h.address("https"), HTTP: h.address("http"), Version: s.Version, Now: time.Now()}
+	root, err := filepath.Abs(s.Root)
+	if err != nil {
+		root = s.Root
+	}
+	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
 		first := h.certificates.selector.Certificates()[0]
 		l.CertSource, l.CertExpiry, l.CAPath = first.Source, first.NotAfter, h.certificates.caPath

@@ -47,7 +47,7 @@ type settings struct {
 func (*serveCmd) run(c *call) outcome {
 	s, faults := c.settings()
 	if len(faults) > 0 {
-		return outcome{exit: report(c.std.err, faults)}
+		return outcome{exit: report(c.std.err, append(faults, alsoWrong(s)...))}
 	}
 	return outcome{serve: s}
 }

@@ -47,9 +47,11 @@ type Writer struct {
 
 	mu       sync.Mutex
 	pending  []byte // whole lines
-	inFlight int    // bytes that dst.Write is busy with
+	inFlight []byte // what dst.Write is busy with
 	closed   bool
-	losses   Losses
+
+	abandoned bool // Close gave up: what is lost was counted
+	losses    Losses
 
 	wake chan struct{} // something is pending
 	full chan struct{} // flushBytes are
@@ -80,7 +82,7 @@ func NewWriter(dst io.Writer, log *slog.Logger) *Writer {
 // nothing of p and always returns len(p) and nil. After Close it drops everything.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
-	fits := !w.closed && len(w.pending)+w.inFlight+len(p) <= PendingLimitBytes
+	fits := !w.closed && len(w.pending)+len(w.inFlight)+len(p) <= PendingLimitBytes
 	if fits {
 		w.pending = append(w.pending, p...)
 	} else {
@@ -135,12 +137,12 @@ func (w *Writer) Close(ctx context.Context) error {
 	return err
 }
 
-// abandon gives up what is pending.
+// abandon gives up what is pending, and what the destination has not taken yet.
 func (w *Writer) abandon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.losses.Lines += countLines(w.pending)
-	w.pending = nil
+	w.losses.Lines += countLines(w.pending) + countLines(w.inFlight)
+	w.pending, w.abandoned = nil, true
 }
 
 // pump writes what is pending until Close.
@@ -184,7 +186,7 @@ func (w *Writer) take(spare []byte) []byte {
 	defer w.mu.Unlock()
 	batch := w.pending
 	w.pending = spare
-	w.inFlight = len(batch)
+	w.inFlight = batch
 	return batch
 }
 
@@ -205,8 +207,8 @@ func (w *Writer) deliver(batch []byte, torn bool) bool {
 		err = io.ErrShortWrite
 	}
 	w.mu.Lock()
-	w.inFlight = 0
-	if err != nil {
+	w.inFlight = nil
+	if err != nil && !w.abandoned {
 		w.losses.WriteErrors++
 		w.losses.Err = err
 		w.losses.Lines += countLines(batch[n:])
