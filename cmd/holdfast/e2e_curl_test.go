@@ -48,7 +48,7 @@ func TestCurl(t *testing.T) {
 		{name: "HTTP/1.0", args: []string{"-0", "--no-alpn", "https://localhost:@/"}, out: []string{" 200 ", "the quay"}},
 		{name: "a name without a certificate is refused", exit: 35, stderr: "unrecognized name",
 			args: []string{"-k", "--resolve", "elsewhere.example:@:127.0.0.1", "https://elsewhere.example:@/"}},
-		{name: "plain HTTP on the TLS port gets a line that says so", args: []string{"http://localhost:@/"}, out: []string{" 400 ", "https://"}},
+		{name: "plain HTTP on the TLS port gets a line that says so", args: []string{"http://localhost:@/"}, out: []string{" 400 ", "plain-on-tls", "should say https"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, curl, s) })
 	}
