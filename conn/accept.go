@@ -33,6 +33,7 @@ type acceptors struct {
 type acceptor struct {
 	l       *Listener
 	pause   time.Duration
+	told    time.Time     // when the log last heard of a failed accept
 	emptied chan struct{} // closed by the loop when it accepts no more
 	end     time.Time     // of the emptying; set when it begins
 	fresh   time.Time     // the deadline of the accept under way while emptying
@@ -84,7 +85,8 @@ func (s *Server) failed(a *acceptor, err error) error {
 		return err
 	}
 	a.pause = min(max(2*a.pause, acceptPauseMin), acceptPauseMax)
-	if a.pause == acceptPauseMin {
+	if now := time.Now(); a.pause == acceptPauseMin && now.Sub(a.told) >= refusalInterval {
+		a.told = now
 		s.log.Warn("accept failed, trying again", "address", a.l.Addr().String(), "error", err)
 	}
 	if s.isClosing() {

@@ -2,6 +2,8 @@ package conn
 
 import (
 	"crypto/tls"
+	"errors"
+	"os"
 	"time"
 )
 
@@ -41,19 +43,41 @@ func (c *Conn) halfClose() error {
 // readOut reads until the peer has closed its half too, within the linger's limits.
 func (c *Conn) readOut() (late int64) {
 	end := time.Now().Add(lingerTotal)
-	buf := copies.Get().(*[32 << 10]byte)
-	defer copies.Put(buf)
+	progress := time.Now()
+	buf := make([]byte, lingerBufferBytes)
 	for late < lingerBytes {
 		idle := time.Now().Add(lingerIdle)
 		if idle.After(end) {
 			idle = end
 		}
 		_ = c.sock.SetReadDeadline(idle)
-		n, err := c.stream.Read(buf[:])
+		n, err := c.stream.Read(buf)
 		late += int64(n)
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.stillSending(&progress) {
+			end = time.Now().Add(lingerTotal)
+			continue
+		}
 		if err != nil {
 			break
 		}
 	}
 	return late
+}
+
+// stillSending tells whether the kernel still holds content for a peer that takes it. To
+// close now, or to end the process, would lose it. A peer that takes nothing within the
+// stall timeout is given up, with a reset, for the kernel would hold on for minutes.
+func (c *Conn) stillSending(progress *time.Time) bool {
+	if !c.sock.leaving() {
+		return false
+	}
+	now := time.Now()
+	if c.sock.moved() > 0 {
+		*progress = now
+	}
+	if now.Sub(*progress) < c.server.limits.StallTimeout {
+		return true
+	}
+	c.sock.reset()
+	return false
 }

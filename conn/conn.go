@@ -78,6 +78,9 @@ type Conn struct {
 	until    time.Time // when the clock runs out; for clockBody it moves with each read
 	armed    time.Time // what the raw read deadline was last set to
 	bound    time.Time // ReadUntil's; zero for none
+	readFrom time.Time // when the read of content under way began
+	readAt   int64     // raw bytes that had come by then
+	seen     int64     // raw bytes that the stall clock has seen
 	draining bool      // the server's drain has reached this connection
 	looked   bool      // the last look was given
 	halfway  bool      // and, when it showed half a TLS record, the time for the rest
@@ -132,9 +135,10 @@ func (c *Conn) enter(state State, k clock, length time.Duration) {
 		c.until = time.Time{}
 	case !c.draining || k == clockBody:
 		c.until = now.Add(length)
-	case k == clockIdle:
-		c.looked, c.until = true, now.Add(lastLook)
 	default:
+		// Idle too: its last response began before the stop was announced and did not say
+		// that it was the last, so the next request may be on its way.
+		c.looked = c.looked || k == clockIdle
 		c.until = now.Add(min(length, drainGrace))
 	}
 }
@@ -262,6 +266,7 @@ func (c *Conn) armRead() (begun time.Time) {
 		return begun
 	case clockBody:
 		begun = time.Now()
+		c.readFrom, c.readAt, c.seen = begun, c.sock.received, c.sock.received
 		c.until = begun.Add(c.server.limits.StallTimeout)
 		if c.bound.IsZero() {
 			c.armLazily(begun)
@@ -286,11 +291,28 @@ func (c *Conn) rearm() error {
 	if c.clock == clockBody && !c.bound.IsZero() && !now.Before(c.bound) {
 		return os.ErrDeadlineExceeded
 	}
+	if c.clock == clockBody && c.sock.received > c.seen {
+		return c.renew(now)
+	}
 	if now.Before(c.until) {
 		c.arm(c.earlier(c.until))
 		return nil
 	}
 	return c.clock.expired()
+}
+
+// renew gives content that comes, but not yet as a whole TLS record, a new stall clock,
+// unless its bytes are too few. The caller holds c.mu.
+func (c *Conn) renew(now time.Time) error {
+	l := &c.server.limits
+	c.seen = c.sock.received
+	if waited := now.Sub(c.readFrom); waited >= l.RateGrace && l.MinBytesPerSecond > 0 &&
+		float64(c.seen-c.readAt) < float64(l.MinBytesPerSecond)*waited.Seconds() {
+		return ErrTooSlow
+	}
+	c.until = now.Add(l.StallTimeout)
+	c.arm(c.earlier(c.until))
+	return nil
 }
 
 // arm sets the raw read deadline. The caller holds c.mu.
@@ -382,9 +404,23 @@ func (c *Conn) drain() {
 // got for a whole message.
 func (c *Conn) Break() { c.broken = true }
 
+// TakeAtHand reads what the peer has sent already, without waiting for more, and returns how
+// much that was.
+func (c *Conn) TakeAtHand(b Buffer) int { return c.waiter.look(b) }
+
 // cut resets the raw connection under whoever uses it.
-func (c *Conn) cut() {
-	c.forced.Store(true)
+// One that only lingers has nothing left to lose but its peer's last bytes: it is closed
+// and not counted. cut reports whether it counts.
+func (c *Conn) cut() bool {
+	c.mu.Lock()
+	lingers := c.state == Closed
+	c.mu.Unlock()
 	c.cancel()
+	if lingers && !c.sock.leaving() {
+		_ = c.sock.Close()
+		return false
+	}
+	c.forced.Store(true)
 	c.sock.reset()
+	return true
 }

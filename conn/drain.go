@@ -55,11 +55,12 @@ func (s *Server) Drain() <-chan struct{} {
 }
 
 // Cut ends every connection that is left: its context is cancelled and its socket reset.
-// It returns how many there were.
-func (s *Server) Cut() int {
-	left := s.tracker.all()
-	for _, c := range left {
-		c.cut()
+// It returns how many there were that still had something to do.
+func (s *Server) Cut() (busy int) {
+	for _, c := range s.tracker.all() {
+		if c.cut() {
+			busy++
+		}
 	}
-	return len(left)
+	return busy
 }

@@ -58,6 +58,8 @@ const (
 	lingerIdle  = time.Second     // how long a half-closed peer may say nothing
 	lingerTotal = 5 * time.Second // how long it may go on in all
 	lingerBytes = 256 << 10       // how much of it is read
+	// lingerBufferBytes is what it is read into: a flood of refused connections lingers.
+	lingerBufferBytes = 2 << 10
 
 	// lastLook is what a read gets to fetch a request that was already received when
 	// the drain reached an idle connection. It need only be long enough for one read.
@@ -76,7 +78,8 @@ const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = 500 * time.Millisecond
 
-	// refusalInterval is the least time between two lines about refused connections.
+	// refusalInterval is the least time between two lines about refused connections, and
+	// between two about failed accepts.
 	refusalInterval = 10 * time.Second
 
 	// sendfilePiece bounds one sendfile call, and with it how much goes out between

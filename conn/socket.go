@@ -96,6 +96,12 @@ func (k *socket) reset() {
 	_ = k.Close()
 }
 
+// leaving tells whether the kernel holds bytes that the peer has not acknowledged.
+func (k *socket) leaving() bool {
+	queued, ok := k.unsent()
+	return ok && queued > 0
+}
+
 // tick is how often a blocked write looks at the peer's progress.
 func (k *socket) tick() time.Duration {
 	return min(k.limits.StallTimeout/4, k.limits.RateGrace)
