@@ -3,8 +3,10 @@ package http1
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -14,6 +16,13 @@ import (
 // discardBytes is how much content that the handler left unread is read for the sake of
 // the connection; with more it is cheaper to begin a new one.
 const discardBytes = 64 << 10
+
+// settleWait is how long an answer waits for the chunks that its handler did not look at,
+// and discardWait how long the connection does for content that nobody wants.
+const (
+	settleWait  = 500 * time.Millisecond
+	discardWait = 5 * time.Second
+)
 
 // directBytes is from which size on a reader's own buffer is read into.
 const directBytes = 512
@@ -281,12 +290,20 @@ func (b *body) settle() {
 		return
 	}
 	b.continued = true
-	b.discard()
+	b.discard(settleWait)
 	b.endless = b.err == nil
 }
 
-// discard reads up to discardBytes of content for nobody. The caller holds b.mu.
-func (b *body) discard() {
+// discard reads up to discardBytes of content for nobody, for so long. The caller holds
+// b.mu.
+func (b *body) discard(patience time.Duration) {
+	b.visit.conn.ReadUntil(time.Now().Add(patience))
+	defer func() {
+		b.visit.conn.ReadUntil(time.Time{})
+		if errors.Is(b.err, os.ErrDeadlineExceeded) {
+			b.err, b.endless = nil, true
+		}
+	}()
 	var scrap [directBytes]byte
 	for left := discardBytes; b.err == nil && left > 0; {
 		n, _ := b.read(scrap[:])
@@ -340,10 +357,10 @@ func (v *visit) finishContent(b *body) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err == nil && (b.endless || b.left > discardBytes) {
+	if b.err == nil && (b.endless || b.left > discardBytes || v.conn.Closing()) {
 		return false
 	}
 	b.begun = false // the sink is done: before a read that blocks the response goes out
-	b.discard()
+	b.discard(discardWait)
 	return b.err == io.EOF
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"net/netip"
+	"strings"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
 )
@@ -105,12 +106,16 @@ func (r *Request) Field(name string) string {
 
 // Lookup is [Request.Field], and whether there was such a field at all.
 func (r *Request) Lookup(name string) (value string, ok bool) {
+	var lines []string // beyond the first: most fields have one line
 	for line := range r.Values(name) {
 		if !ok {
 			value, ok = line, true
 		} else {
-			value += ", " + line
+			lines = append(lines, line)
 		}
+	}
+	if lines != nil {
+		value += ", " + strings.Join(lines, ", ")
 	}
 	return value, ok
 }

@@ -56,6 +56,11 @@ func (s *Server) ServeConn(c *conn.Conn) error {
 	s.setUp()
 	v := &visit{server: s, conn: c, peer: exchange.Peer{Remote: c.Remote(), Local: c.Local(), TLS: c.TLS()}}
 	v.watcher.visit = v
+	defer func() {
+		if v.pending { // a handler ended its goroutine, or we panicked
+			v.close(v.ending(Aborted))
+		}
+	}()
 	err := v.serve()
 	v.Return()
 	return err

@@ -118,7 +118,7 @@ func (s *sink) mustClose() bool {
 	if !endsSoon || !w.head.KeepAlive {
 		return true
 	}
-	return s.Closing() && (!ended || onlyEmptyLines(w.unread()))
+	return s.Closing() && (!ended || onlyEmptyLines(w.unread()) && s.visit.nothingAtHand())
 }
 
 // fail is a write that failed: nobody is reading.

@@ -40,6 +40,9 @@ type site struct {
 	mu      sync.Mutex
 	records []Record
 	served  chan error
+
+	once     sync.Once
+	draining chan struct{} // closed once the drain has reached the connections
 }
 
 // transports are what every test of a whole connection runs over.
@@ -57,7 +60,7 @@ func overBoth(t *testing.T, h Handler, test func(t *testing.T, s *site)) {
 // observer must have seen every request once. configure may change it before.
 func open(t testing.TB, transport string, h Handler, configure func(*site)) *site {
 	t.Helper()
-	s := &site{t: t, secure: transport == "tls", served: make(chan error, 1)}
+	s := &site{t: t, secure: transport == "tls", served: make(chan error, 1), draining: make(chan struct{})}
 	s.server = Server{Handler: h, poison: true, Observe: s.observe, Log: slog.New(slog.NewTextHandler(&s.log, nil))}
 	if configure != nil {
 		configure(s)
@@ -81,7 +84,7 @@ func open(t testing.TB, transport string, h Handler, configure func(*site)) *sit
 func (s *site) close() {
 	s.t.Helper()
 	s.conns.Announce()
-	if err := s.drain(); err != nil {
+	if err := s.drainOnce(); err != nil {
 		s.t.Error(err)
 		return
 	}
@@ -101,12 +104,23 @@ func (s *site) close() {
 	}
 }
 
+// drainOnce is drain for a test that stops its site itself; the cleanup then does not.
+func (s *site) drainOnce() error {
+	var err error
+	s.once.Do(func() { err = s.drain() })
+	return err
+}
+
+// closing is closed once the drain has reached the connections.
+func (s *site) closing() <-chan struct{} { return s.draining }
+
 // drain ends the connections and waits until all are gone.
 func (s *site) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.conns.CloseListeners(ctx)
 	gone := s.conns.Drain()
+	close(s.draining)
 	select {
 	case <-gone:
 	case <-ctx.Done():

@@ -138,6 +138,29 @@ func (v *visit) fill() error {
 	return err
 }
 
+// nothingAtHand looks, during a stop, for a request that has reached us and was not read
+// yet, and reports that there is none.
+func (v *visit) nothingAtHand() bool {
+	if reads, found := v.watcher.watched(); reads {
+		return !found
+	}
+	n := v.conn.TakeAtHand(atHand{v.w})
+	v.w.filled += n
+	return n == 0
+}
+
+// atHand is room behind what is unread, as a conn.Buffer.
+type atHand struct{ w *work }
+
+func (a atHand) Room() []byte {
+	if a.w.filled == len(a.w.buf) {
+		a.w.makeRoom(len(a.w.unread()) + contentRoomBytes)
+	}
+	return a.w.buf[a.w.filled:]
+}
+
+func (a atHand) Return() {}
+
 // flush sends what waits.
 func (v *visit) flush() error {
 	if v.w == nil || len(v.w.out) == 0 {

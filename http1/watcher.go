@@ -20,6 +20,7 @@ type watcher struct {
 	mu      sync.Mutex
 	context *requestContext // of the request under way; nil until somebody asks
 	wanted  bool            // somebody waits for it
+	left    bool            // the client is known to have gone
 	allowed bool            // nobody else reads
 	running chan struct{}   // closed when the watch is over; nil while there is none
 	unarm   func() bool     // ends the wait for a forced cut; nil while there is none
@@ -34,7 +35,7 @@ type watcher struct {
 func (w *watcher) begin(allowed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.context, w.wanted, w.allowed, w.running = nil, false, allowed, nil
+	w.context, w.wanted, w.left, w.allowed, w.running = nil, false, false, allowed, nil
 	w.n, w.err = 0, nil
 }
 
@@ -44,6 +45,9 @@ func (w *watcher) of() context.Context {
 	defer w.mu.Unlock()
 	if w.context == nil {
 		w.context = &requestContext{watcher: w}
+		if w.left {
+			w.context.end(ErrClientLeft)
+		}
 	}
 	return w.context
 }
@@ -102,10 +106,28 @@ func (w *watcher) departure() bool {
 	return true
 }
 
+// watched tells whether the watcher is the connection's reader, and whether it has found
+// the beginning of another request.
+func (w *watcher) watched() (reads, found bool) {
+	w.mu.Lock()
+	running := w.running
+	w.mu.Unlock()
+	if running == nil {
+		return false, false
+	}
+	select {
+	case <-running:
+		return true, w.n > 0
+	default:
+		return true, false
+	}
+}
+
 // departed ends the context because a read or a write failed.
 func (w *watcher) departed() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.left = true
 	if w.context != nil {
 		w.context.end(ErrClientLeft)
 	}
