@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
+	"github.com/holdfast-server/holdfast/http1/internal/wire"
 )
 
 // A Request is what a client asks for. What its methods return stays valid after the
@@ -125,7 +126,7 @@ func (r *Request) Values(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range r.x.Head.Fields {
 			f := &r.x.Head.Fields[i]
-			if sameName(f.Name, name) && !yield(string(f.Value)) {
+			if wire.SameName(f.Name, name) && !yield(string(f.Value)) {
 				return
 			}
 		}
@@ -149,7 +150,7 @@ func (r *Request) Fields() iter.Seq2[string, string] {
 // not to be written to. It allocates nothing.
 func (r *Request) FieldView(name string) []byte {
 	for i := range r.x.Head.Fields {
-		if f := &r.x.Head.Fields[i]; sameName(f.Name, name) {
+		if f := &r.x.Head.Fields[i]; wire.SameName(f.Name, name) {
 			return f.Value
 		}
 	}
@@ -192,23 +193,3 @@ func (r *Request) TLS() *tls.ConnectionState { return r.x.Peer.TLS }
 
 // ID names this request in logs and reports.
 func (r *Request) ID() string { return formatID(r.x.ID) }
-
-// sameName compares field names, which are ASCII, without regard to case (RFC 9110 §5.1).
-func sameName[T []byte | string](got T, want string) bool {
-	if len(got) != len(want) {
-		return false
-	}
-	for i := range len(want) {
-		if got[i] != want[i] && lower(got[i]) != lower(want[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
+	"github.com/holdfast-server/holdfast/http1/internal/wire"
 )
 
 // responseBufferBytes is how much content waits for the handler to finish, so that a
@@ -92,22 +93,22 @@ func (w *Response) Add(name, value string) {
 	}
 	mustBeSendable(name, value)
 	switch {
-	case sameName(name, "Content-Length"):
+	case wire.SameName(name, "Content-Length"):
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
 			panic(fmt.Sprintf("http1: Content-Length %q is not a length", value))
 		}
 		w.SetLength(n)
 		return
-	case sameName(name, "Connection"):
-		if !sameName(value, "close") {
+	case wire.SameName(name, "Connection"):
+		if !wire.SameName(value, "close") {
 			panic("http1: the server decides about Connection; only \"close\" can be set")
 		}
 		w.CloseAfter()
 		return
-	case sameName(name, "Transfer-Encoding"), sameName(name, "Keep-Alive"):
+	case wire.SameName(name, "Transfer-Encoding"), wire.SameName(name, "Keep-Alive"):
 		panic("http1: " + name + " is the server's to set")
-	case sameName(name, "Date"):
+	case wire.SameName(name, "Date"):
 		w.answer.DateSet = true
 	}
 	w.answer.Lines = append(w.answer.Lines, exchange.Line{Name: name, Value: value})
@@ -120,16 +121,16 @@ func (w *Response) Del(name string) {
 	}
 	kept := w.answer.Lines[:0]
 	for _, l := range w.answer.Lines {
-		if !sameName(l.Name, name) {
+		if !wire.SameName(l.Name, name) {
 			kept = append(kept, l)
 		}
 	}
 	clear(w.answer.Lines[len(kept):])
 	w.answer.Lines = kept
 	switch {
-	case sameName(name, "Content-Length"):
+	case wire.SameName(name, "Content-Length"):
 		w.answer.Length = exchange.Unknown
-	case sameName(name, "Date"):
+	case wire.SameName(name, "Date"):
 		w.answer.DateSet = false
 	}
 }
@@ -137,7 +138,7 @@ func (w *Response) Del(name string) {
 // Get is the value of the first field line of that name that was set, "" without one.
 func (w *Response) Get(name string) string {
 	for _, l := range w.answer.Lines {
-		if sameName(l.Name, name) {
+		if wire.SameName(l.Name, name) {
 			return l.Value
 		}
 	}

@@ -30,8 +30,6 @@ const (
 	byClose
 )
 
-func (s *sink) Closing() bool { return s.visit.conn.Closing() }
-
 func (s *sink) Context() context.Context { return s.visit.watcher.of() }
 
 func (s *sink) SetReadDeadline(t time.Time) error {
@@ -118,7 +116,7 @@ func (s *sink) mustClose() bool {
 	if !endsSoon || !w.head.KeepAlive {
 		return true
 	}
-	return s.Closing() && (!ended || onlyEmptyLines(w.unread()) && s.visit.nothingAtHand())
+	return s.visit.conn.Closing() && (!ended || onlyEmptyLines(w.unread()) && s.visit.nothingAtHand())
 }
 
 // fail is a write that failed: nobody is reading.

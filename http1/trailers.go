@@ -43,7 +43,7 @@ func (w *Response) SetTrailer(name, value string) {
 	mustBeTrailer(name)
 	mustBeSendable(name, value)
 	for i := range w.trailers {
-		if sameName(w.trailers[i].Name, name) {
+		if wire.SameName(w.trailers[i].Name, name) {
 			w.trailers[i].Value = value
 			return
 		}

@@ -277,4 +277,3 @@ func (s *sink) Context() context.Context            { return s.context }
 func (s *sink) SetReadDeadline(time.Time) error     { return nil }
 func (s *sink) SetWriteDeadline(time.Time) error    { return nil }
 func (s *sink) Abort()                              { s.res.Content, s.res.Cut = s.content.Bytes(), true }
-func (s *sink) Closing() bool                       { return s.closing }

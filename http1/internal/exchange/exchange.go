@@ -126,9 +126,6 @@ type Sink interface {
 	End(trailers []Line) error
 	// Abort says that it never will be: the peer must see a cut, not an end.
 	Abort()
-	// Closing tells whether the server is about to stop, so that the response
-	// should announce the end of its connection.
-	Closing() bool
 	// Context ends when nobody waits for the response any more, and when it is over. Any
 	// goroutine may call it.
 	Context() context.Context

@@ -118,17 +118,21 @@ func (h *Head) parseVersion(v []byte) *Reason {
 func (h *Head) Lookup(name string) (value []byte, ok bool) {
 	for i := range h.Fields {
 		f := &h.Fields[i]
-		if len(f.Name) == len(name) && sameName(f.Name, name) {
+		if SameName(f.Name, name) {
 			return f.Value, true
 		}
 	}
 	return nil, false
 }
 
-// sameName is sameFold for a name in any case; both are tokens of one length.
-func sameName(b []byte, name string) bool {
-	for i, c := range b {
-		if d := name[i]; c != d && lower(c) != lower(d) {
+// SameName tells whether got is the field name of that spelling in any case (RFC 9110
+// §5.1). Both are tokens, which are ASCII.
+func SameName[T []byte | string](got T, name string) bool {
+	if len(got) != len(name) {
+		return false
+	}
+	for i := range len(name) {
+		if c, d := got[i], name[i]; c != d && lower(c) != lower(d) {
 			return false
 		}
 	}
