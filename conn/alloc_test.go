@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"sync/atomic"
@@ -21,11 +22,19 @@ type echoes struct {
 // echo is the Buffer of one connection.
 type echo struct {
 	server *echoes
+	held   bool
 	buf    [echoBytes]byte
 }
 
-func (e *echo) Room() []byte { e.server.held.Add(1); return e.buf[:] }
-func (e *echo) Return()      { e.server.held.Add(-1) }
+func (e *echo) Room() []byte { e.hold(true, 1); return e.buf[:] }
+func (e *echo) Return()      { e.hold(false, -1) }
+
+func (e *echo) hold(held bool, by int64) {
+	if e.held != held {
+		e.held = held
+		e.server.held.Add(by)
+	}
+}
 
 func (h *echoes) ServeConn(c *conn.Conn) error {
 	h.conn.Store(c)
@@ -33,7 +42,7 @@ func (h *echoes) ServeConn(c *conn.Conn) error {
 	for {
 		n, err := c.Await(e)
 		if err != nil {
-			return nil
+			return resting(err)
 		}
 		for n < echoBytes {
 			m, err := c.Read(e.buf[n:])
@@ -46,6 +55,14 @@ func (h *echoes) ServeConn(c *conn.Conn) error {
 		}
 		e.Return()
 	}
+}
+
+// resting passes on what a handler has to pass on of the errors that end a wait.
+func resting(err error) error {
+	if errors.Is(err, conn.ErrResting) {
+		return err
+	}
+	return nil
 }
 
 // newEchoes is a station with that handler, and a client.

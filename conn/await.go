@@ -20,12 +20,18 @@ type Buffer interface {
 // half, an error of the idle or head clock, [ErrDrained], or the connection's.
 //
 // A connection that has not asked anything yet is New and has the head clock; later ones
-// are Idle. In a drain an idle connection gets one last look at what has already been
+// are Idle. One that has been idle for a second or two goes to rest: Await returns
+// [ErrResting], ServeConn is to return that without delay, and is called again when there
+// is a reason to. In a drain an idle connection gets one last look at what has already been
 // received before it is given up; over TLS, one that shows half a record gets a second
 // for the rest. On success the connection is Active and the head clock, which
 // [Conn.Read] goes by, has begun.
 func (c *Conn) Await(b Buffer) (int, error) {
-	c.park()
+	if c.resting {
+		c.resting = false // its clock runs on
+	} else {
+		c.park()
+	}
 	for {
 		n, err := c.waiter.read(b)
 		if n > 0 {
@@ -61,19 +67,35 @@ func (c *Conn) look(b Buffer) int {
 
 // park starts the clock of a connection that waits for a request.
 func (c *Conn) park() {
-	c.parked = c.sock.received
-	if c.State() == New {
-		c.enter(New, clockHead, c.server.limits.HeadTimeout)
-	} else {
-		c.enter(Idle, clockIdle, c.server.limits.IdleTimeout)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.draining {
-		c.arm(c.until)
+	now := c.now()
+	c.parked = c.sock.received
+	if c.state == New {
+		c.change(New, clockHead, c.server.limits.HeadTimeout, now)
 	} else {
-		c.armLazily(time.Now())
+		c.change(Idle, clockIdle, c.server.limits.IdleTimeout, now)
 	}
+	switch {
+	case c.draining:
+		c.arm(c.until)
+	case c.mayRest():
+		// A deadline that is near enough stands, wherever it is: setting one costs more
+		// than most of what a request does.
+		if c.armed.Before(now) || c.armed.After(now.Add(restLook)) || c.armed.After(c.until) {
+			c.arm(c.lookAgain(now))
+		}
+	default:
+		c.armLazily(now)
+	}
+}
+
+// lookAgain is when to see whether an idle connection may rest. The caller holds c.mu.
+func (c *Conn) lookAgain(now time.Time) time.Time {
+	if look := now.Add(restLook); look.Before(c.until) {
+		return look
+	}
+	return c.until
 }
 
 // parkedOut is called when the raw deadline of a parked connection has passed. It
@@ -82,7 +104,7 @@ func (c *Conn) park() {
 func (c *Conn) parkedOut() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	now := c.now()
 	if c.draining && c.clock == clockIdle {
 		switch {
 		case !c.looked:
@@ -94,9 +116,17 @@ func (c *Conn) parkedOut() error {
 			return ErrDrained
 		}
 	}
-	if !now.Before(c.until) {
+	switch {
+	case !now.Before(c.until):
 		return c.clock.expired()
+	case c.draining || !c.mayRest():
+		c.arm(c.until)
+	case c.until.Sub(now) > c.server.limits.IdleTimeout-restAfter:
+		c.arm(c.lookAgain(now))
+	default:
+		c.arm(c.until)
+		c.resting = true
+		return ErrResting
 	}
-	c.arm(c.until)
 	return nil
 }

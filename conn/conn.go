@@ -57,37 +57,44 @@ type Conn struct {
 	server   *Server
 	listener *Listener
 	id       uint64
+	counted  uint64
 	accepted time.Time
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	sock     *socket
 	stream   net.Conn // sock, or TLS on it
 	tls      *tls.ConnectionState
-	ctx      context.Context
-	cancel   context.CancelFunc
 	waiter   waiter
 
-	parked int64 // what the socket had received when the wait for a request began
-
-	body pace // of the content being read
-	slow bool // it was too slow: said with the bytes, and again at the next read
+	parked  int64       // what the socket had received when the wait for a request began
+	begun   time.Time   // when the latest request's head clock began
+	body    pace        // of the content being read
+	slow    bool        // it was too slow: said with the bytes, and again at the next read
+	resting bool        // Await gave its wait up for a rest
+	broken  bool        // the peer must see a cut
+	forced  atomic.Bool // Cut closed it
+	ended   atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
 
 	mu       sync.Mutex
+	lifetime *lifetime // nil until somebody asks for its context
 	state    State
 	clock    clock
+	over     bool      // the context has ended, or would have
+	draining bool      // the server's drain has reached this connection
+	looked   bool      // the last look was given
+	halfway  bool      // and, when it showed half a TLS record, the time for the rest
 	until    time.Time // when the clock runs out; for clockBody it moves with each read
 	armed    time.Time // what the raw read deadline was last set to
 	bound    time.Time // ReadUntil's; zero for none
 	readFrom time.Time // when the read of content under way began
 	readAt   int64     // raw bytes that had come by then
 	seen     int64     // raw bytes that the stall clock has seen
-	draining bool      // the server's drain has reached this connection
-	looked   bool      // the last look was given
-	halfway  bool      // and, when it showed half a TLS record, the time for the rest
+}
 
-	forced atomic.Bool // Cut closed it
-	ended  atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
-	broken bool        // the peer must see a cut
+// Count numbers what the handler serves on this connection, from 1, over any rests.
+func (c *Conn) Count() uint64 {
+	c.counted++
+	return c.counted
 }
 
 // ID is the connection's number, from 1, in the order of accepts.
@@ -107,7 +114,35 @@ func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
 
 // Context is done when the connection is cut or its handler has returned. Any goroutine
 // may use it.
-func (c *Conn) Context() context.Context { return c.ctx }
+func (c *Conn) Context() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lifetime == nil { // most connections live without
+		c.lifetime = new(lifetime)
+		c.lifetime.Context, c.lifetime.cancel = context.WithCancel(context.Background())
+		if c.over {
+			c.lifetime.cancel()
+		}
+	}
+	return c.lifetime.Context
+}
+
+// lifetime is a connection's context, and its end.
+type lifetime struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+// finish ends the context.
+func (c *Conn) finish() {
+	c.mu.Lock()
+	c.over = true
+	l := c.lifetime
+	c.mu.Unlock()
+	if l != nil {
+		l.cancel()
+	}
+}
 
 // Closing tells whether the server's stop was announced, from when on every message
 // should say that it is the connection's last. Any goroutine may ask.
@@ -123,12 +158,19 @@ func (c *Conn) State() State {
 	return c.state
 }
 
-// enter moves the connection to a state and starts its clock. It is the one place where
-// either changes, so a drain always finds the two in step.
+// enter moves the connection to a state and starts its clock.
 func (c *Conn) enter(state State, k clock, length time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	c.change(state, k, length, c.now())
+}
+
+// now is the time by the monotonic clock, at half the price of a look at both clocks.
+func (c *Conn) now() time.Time { return c.accepted.Add(time.Since(c.accepted)) }
+
+// change is the one place where state and clock change, so a drain always finds the two
+// in step. The caller holds c.mu.
+func (c *Conn) change(state State, k clock, length time.Duration, now time.Time) {
 	c.state, c.clock = state, k
 	switch {
 	case k == clockNone:
@@ -144,7 +186,16 @@ func (c *Conn) enter(state State, k clock, length time.Duration) {
 }
 
 // BeginHead starts the head clock for a request whose first bytes are already at hand.
-func (c *Conn) BeginHead() { c.enter(Active, clockHead, c.server.limits.HeadTimeout) }
+func (c *Conn) BeginHead() {
+	now := time.Now()
+	c.begun = now
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.change(Active, clockHead, c.server.limits.HeadTimeout, now)
+}
+
+// Begun is when the latest request's first bytes came to hand.
+func (c *Conn) Begun() time.Time { return c.begun }
 
 // BeginBody stops the head clock: from now on reads have the stall clock and the
 // minimum rate.
@@ -415,7 +466,7 @@ func (c *Conn) cut() bool {
 	c.mu.Lock()
 	lingers := c.state == Closed
 	c.mu.Unlock()
-	c.cancel()
+	c.finish()
 	if lingers && !c.sock.leaving() {
 		_ = c.sock.Close()
 		return false

@@ -13,7 +13,7 @@
 // # States and clocks
 //
 // A connection is in one state, and its state decides which clock runs. State and clock
-// change together, under the connection's lock, in [Conn.enter] and nowhere else.
+// change together, under the connection's lock, in [Conn.change] and nowhere else.
 //
 //	from -> to          when                                    read clock                     write clock
 //	-> New              accepted and tracked; TLS handshake     handshake, then head: absolute handshake
@@ -28,6 +28,13 @@
 // and an idle connection gets a last look: Go reports a deadline that has passed without
 // looking at what the kernel has received, so a request that was sent before the drain
 // would be lost by waking its reader alone.
+//
+// # Rest
+//
+// Idle costs little. What waits holds no read buffer, and after a second or two no grown
+// stack either: the handler is left with [ErrResting], a new goroutine waits for the
+// socket, and the handler is called again when there is something to do. State, clock and
+// drain are the same for a connection at rest.
 //
 // # Pacing
 //

@@ -19,9 +19,10 @@ import (
 type lines struct {
 	more map[string]verb // of one test alone
 
-	mu   sync.Mutex
-	ends []error // how each session ended, in that order
-	all  []*session
+	mu    sync.Mutex
+	ends  []error // how each session ended, in that order
+	rests int
+	all   []*session
 }
 
 // verb does what a line asks for. keep is false for the connection's last.
@@ -47,18 +48,41 @@ func (s *session) Room() []byte { s.borrowed = true; return s.buf[:] }
 func (s *session) Return()      { s.borrowed = false }
 
 func (h *lines) ServeConn(c *conn.Conn) error {
-	s := &session{Conn: c, more: h.more}
-	h.mu.Lock()
-	h.all = append(h.all, s)
-	h.mu.Unlock()
+	s := h.session(c)
 	err := s.serve()
 	h.mu.Lock()
+	if errors.Is(err, conn.ErrResting) {
+		h.rests++
+		h.mu.Unlock()
+		return conn.ErrResting
+	}
 	h.ends = append(h.ends, err)
 	h.mu.Unlock()
 	if errors.As(err, &errIdle{}) {
 		return nil
 	}
 	return err
+}
+
+// session is that of c: a new one, unless c comes back from a rest.
+func (h *lines) session(c *conn.Conn) *session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.all {
+		if s.Conn == c {
+			return s
+		}
+	}
+	s := &session{Conn: c, more: h.more}
+	h.all = append(h.all, s)
+	return s
+}
+
+// rested is how often a connection has gone to rest.
+func (h *lines) rested() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rests
 }
 
 // newest is the session that began last.

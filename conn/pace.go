@@ -17,6 +17,8 @@ var (
 	ErrStopped = errors.New("conn: reading was stopped")
 	// ErrDrained ends the wait for a next request that the drain does not allow.
 	ErrDrained = errors.New("conn: drained while idle")
+	// ErrResting ends a wait that is to go on with less memory: [Conn.Await] has more.
+	ErrResting = errors.New("conn: idle, at rest")
 )
 
 // pace measures a peer's average rate over the time that was spent waiting for it. The

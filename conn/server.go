@@ -17,7 +17,8 @@ import (
 type Handler interface {
 	// ServeConn serves c until it is of no more use. It returns nil when no request was
 	// pending then, else what broke one off. It neither closes c nor keeps it: the
-	// Server lingers over and closes c after ServeConn returned.
+	// Server lingers over and closes c after ServeConn returned. When Await says
+	// [ErrResting] it returns that, and is called again for the same c later.
 	ServeConn(c *Conn) error
 }
 
@@ -80,7 +81,6 @@ func (s *Server) start(nc net.Conn, l *Listener) {
 	}
 	c := s.newConn(raw, l)
 	if !s.tracker.admit(c, &s.limits) {
-		c.cancel()
 		c.sock.reset()
 		s.tellRefused(c)
 		return
@@ -101,12 +101,15 @@ func (s *Server) tellRefused(c *Conn) {
 		"limit", s.limits.Connections, "limit_per_ip", s.limits.ConnectionsPerIP)
 }
 
-// run is a connection's life.
+// run is a connection's life, or as much of it as is between two rests.
 func (s *Server) run(c *Conn) {
 	end := forced // unless something better is known: a panic cuts
 	var late int64
-	closed := false
+	closed, rests := false, false
 	defer func() {
+		if rests {
+			return
+		}
 		if v := recover(); v != nil {
 			s.log.Error("connection handler panicked", "client", c.remote, "panic", v, "stack", string(debug.Stack()))
 		}
@@ -115,8 +118,12 @@ func (s *Server) run(c *Conn) {
 		}
 		s.tracker.forget(c, end, late)
 	}()
-	result := s.serve(c)
-	c.cancel()
+	var result ending
+	if result, rests = s.serve(c); rests {
+		go s.rest(c)
+		return
+	}
+	c.finish()
 	read := c.close()
 	closed = true
 	if result == quiet && c.Closing() {
@@ -127,20 +134,33 @@ func (s *Server) run(c *Conn) {
 	}
 }
 
-// serve shakes hands and lets the handler speak.
-func (s *Server) serve(c *Conn) ending {
-	if c.listener.TLS != nil {
+// serve shakes hands, at first, and lets the handler speak.
+func (s *Server) serve(c *Conn) (end ending, rests bool) {
+	if c.listener.TLS != nil && c.tls == nil {
 		if err := c.handshake(); err != nil {
-			s.log.Debug("TLS handshake failed", "client", c.remote, "error", err)
-			return handshakeFailed
+			s.tellBroken("TLS handshake failed", c, err)
+			return handshakeFailed, false
 		}
 	}
-	c.waiter = newWaiter(c.stream, c.sock)
-	if err := c.listener.Handler.ServeConn(c); err != nil {
-		s.log.Debug("connection broke off", "client", c.remote, "error", err)
-		return peerLeft
+	if c.waiter == nil {
+		c.waiter = newWaiter(c.stream, c.sock)
 	}
-	return quiet
+	switch err := c.listener.Handler.ServeConn(c); {
+	case c.resting && errors.Is(err, ErrResting):
+		return quiet, true
+	case err != nil:
+		s.tellBroken("connection broke off", c, err)
+		return peerLeft, false
+	}
+	return quiet, false
+}
+
+// tellBroken stays out of the frame of its caller, which is on the stack of every
+// connection: 200 bytes there make the smallest stack too small for one that waits.
+//
+//go:noinline
+func (s *Server) tellBroken(what string, c *Conn, err error) {
+	s.log.Debug(what, "client", c.remote, "error", err)
 }
 
 // handshake runs the TLS handshake under its clock, which is absolute for both

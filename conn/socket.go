@@ -24,22 +24,24 @@ type rawConn interface {
 // One goroutine writes at a time; the read side is the raw connection's own.
 type socket struct {
 	rawConn
-	limits *Limits
+	// descriptor is for what the kernel is asked directly; nil for a connection in memory.
+	descriptor syscall.RawConn
+	limits     *Limits
 
 	received int64 // bytes read; this and the next are the reader's
 	atOnce   bool  // reads take what there is, whatever the deadline
 
+	released bool      // writes have no pace: whoever has the connection sets deadlines
 	deadline time.Time // when set: absolute, in place of the pace (handshake, close)
-	released bool      // no pace either: whoever has the connection sets deadlines
 	armed    time.Time // what the raw write deadline was last set to
 	pace     pace
 	sent     int64 // bytes that the kernel took
 	acked    int64 // of those, what the peer had acknowledged at the last look
-	unsent   func() (int64, bool)
+	unsent   func(syscall.RawConn) (int64, bool)
 }
 
 func newSocket(raw rawConn, limits *Limits) *socket {
-	return &socket{rawConn: raw, limits: limits, unsent: unacknowledged(raw)}
+	return &socket{rawConn: raw, descriptor: descriptorOf(raw), limits: limits, unsent: unacknowledged}
 }
 
 // Read counts what comes: beneath TLS it shows of a record that has only half arrived.
@@ -55,15 +57,10 @@ func (k *socket) Read(p []byte) (int, error) {
 
 // readAtOnce asks the kernel itself: Go would not once the deadline has passed.
 func (k *socket) readAtOnce(p []byte) (n int, err error) {
-	sc, ok := k.rawConn.(syscall.Conn)
-	if !ok {
+	if k.descriptor == nil {
 		return 0, os.ErrDeadlineExceeded
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	cerr := raw.Control(func(fd uintptr) { n, err = readDescriptor(fd, p) })
+	cerr := k.descriptor.Control(func(fd uintptr) { n, err = readDescriptor(fd, p) })
 	if cerr != nil {
 		return 0, cerr
 	}
@@ -98,7 +95,7 @@ func (k *socket) reset() {
 
 // leaving tells whether the kernel holds bytes that the peer has not acknowledged.
 func (k *socket) leaving() bool {
-	queued, ok := k.unsent()
+	queued, ok := k.unsent(k.descriptor)
 	return ok && queued > 0
 }
 
@@ -161,10 +158,13 @@ func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err erro
 		k.sent += done
 		return done, err
 	}
-	looked := time.Now()
-	progress := looked
-	for {
+	var looked, progress time.Time // none yet: most writes never wait, and ask no clock
+	if k.armed.IsZero() {
+		looked = time.Now()
+		progress = looked
 		k.arm(looked, progress)
+	}
+	for {
 		n, err := op(done)
 		done += n
 		k.sent += n
@@ -173,28 +173,26 @@ func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err erro
 		}
 		now := time.Now()
 		moved := k.moved()
-		if moved > 0 {
+		if moved > 0 || progress.IsZero() {
 			progress = now
 		}
 		if now.Sub(progress) >= k.limits.StallTimeout {
 			return done, ErrStalled
 		}
-		if k.pace.wrote(now.Sub(looked), moved, k.limits.MinBytesPerSecond, k.limits.RateGrace) {
+		if !looked.IsZero() && k.pace.wrote(now.Sub(looked), moved, k.limits.MinBytesPerSecond, k.limits.RateGrace) {
 			return done, ErrTooSlow
 		}
 		looked = now
+		k.arm(now, progress)
 	}
 }
 
-// arm sets the raw deadline to the next look, unless one that is still far enough off
-// stands: setting it costs more than a small write does.
+// arm sets the raw deadline to the next look. It stands for the writes that follow, until
+// it passes: so it may come early in one of them, or before it.
 func (k *socket) arm(now, progress time.Time) {
 	next := now.Add(k.tick())
 	if stall := progress.Add(k.limits.StallTimeout); stall.Before(next) {
 		next = stall
-	}
-	if left := k.armed.Sub(now); left > k.tick()/2 && !k.armed.After(next) {
-		return
 	}
 	k.armed = next
 	_ = k.SetWriteDeadline(next)
@@ -204,7 +202,7 @@ func (k *socket) arm(now, progress time.Time) {
 // kernel does not tell, how many it took. Those of the writes in between, which needed no
 // look, count too.
 func (k *socket) moved() int64 {
-	queued, ok := k.unsent()
+	queued, ok := k.unsent(k.descriptor)
 	if !ok {
 		queued = 0
 	}

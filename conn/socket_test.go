@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +44,7 @@ func TestAcknowledged(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k, peer := newTestSocket(t)
 				begun := time.Now()
-				k.unsent = func() (int64, bool) {
+				k.unsent = func(syscall.RawConn) (int64, bool) {
 					reading := min(time.Since(begun), row.until)
 					return k.sent - int64(reading.Seconds()*float64(row.rate)), true
 				}
@@ -75,7 +76,7 @@ func TestUnacknowledged(t *testing.T) {
 		t.Skip("the kernel tells on Linux only")
 	}
 	client, server := tcpPair(t)
-	queued := unacknowledged(server)
+	queued := func() (int64, bool) { return unacknowledged(descriptorOf(server)) }
 	if n, ok := queued(); n != 0 || !ok {
 		t.Errorf("%d bytes unacknowledged of nothing sent, %v", n, ok)
 	}

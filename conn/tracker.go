@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"context"
 	"net/netip"
 	"sync"
 	"time"
@@ -106,7 +105,6 @@ func (s *Server) newConn(raw rawConn, l *Listener) *Conn {
 		server: s, listener: l, accepted: time.Now(), sock: newSocket(raw, &s.limits),
 		remote: addrPort(raw.RemoteAddr()), local: addrPort(raw.LocalAddr()),
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.stream = c.sock
 	return c
 }

@@ -19,14 +19,10 @@ type waiter interface {
 // newWaiter picks the waiter for a connection: the socket itself for plain TCP, where
 // the kernel can be asked again whenever bytes may have come.
 func newWaiter(stream net.Conn, sock *socket) waiter {
-	if stream == net.Conn(sock) {
-		if sc, ok := sock.rawConn.(syscall.Conn); ok {
-			if raw, err := sc.SyscallConn(); err == nil {
-				w := &socketWaiter{raw: raw}
-				w.attempt = w.try
-				return w
-			}
-		}
+	if stream == net.Conn(sock) && sock.descriptor != nil {
+		w := &socketWaiter{raw: sock.descriptor}
+		w.attempt = w.try
+		return w
 	}
 	return &byteWaiter{stream: stream, sock: sock}
 }
@@ -90,7 +86,7 @@ func readDescriptor(fd uintptr, p []byte) (int, error) {
 }
 
 // byteWaiter waits in an ordinary read of one byte, for a stream that buffers beneath
-// us as TLS does: what else came stays there for the next Read.
+// us as TLS does, and then takes what else is there already.
 type byteWaiter struct {
 	stream net.Conn
 	sock   *socket
@@ -105,6 +101,7 @@ func (w *byteWaiter) look(b Buffer) int {
 }
 
 func (w *byteWaiter) read(b Buffer) (int, error) {
+	b.Return()
 	for {
 		n, err := w.stream.Read(w.first[:])
 		if n == 0 && err == nil {
@@ -113,7 +110,21 @@ func (w *byteWaiter) read(b Buffer) (int, error) {
 		if n == 0 {
 			return 0, err
 		}
-		b.Room()[0] = w.first[0]
-		return 1, nil
+		room := b.Room()
+		room[0] = w.first[0]
+		return 1 + w.rest(room[1:]), nil
 	}
+}
+
+// rest reads what came with the first byte: most often the whole of a head, from the
+// record that it was in. An error comes again at the next read.
+func (w *byteWaiter) rest(room []byte) int {
+	if len(room) == 0 {
+		return 0
+	}
+	before := w.sock.atOnce
+	w.sock.atOnce = true
+	n, _ := w.stream.Read(room)
+	w.sock.atOnce = before
+	return n
 }

@@ -93,8 +93,8 @@ func (v *visit) account(res *Result) {
 // open and close book the beginning and the end of a request. close reports whether
 // somebody wants to know more.
 func (v *visit) open() {
-	v.seq++
-	v.begun, v.pending = time.Now(), true
+	v.seq = v.conn.Count()
+	v.begun, v.pending = v.conn.Begun(), true
 	v.server.books.begin()
 }
 

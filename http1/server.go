@@ -51,10 +51,13 @@ func (s *Server) setUp() {
 	})
 }
 
-// ServeConn serves requests on c until one of both sides wants no more.
+// ServeConn serves requests on c until one of both sides wants no more, or until c goes to
+// rest: the next call goes on with it.
 func (s *Server) ServeConn(c *conn.Conn) error {
 	s.setUp()
-	v := &visit{server: s, conn: c, peer: exchange.Peer{Remote: c.Remote(), Local: c.Local(), TLS: c.TLS()}}
+	v := new(visit)
+	v.server, v.conn = s, c
+	v.peer.Remote, v.peer.Local, v.peer.TLS = c.Remote(), c.Local(), c.TLS()
 	v.watcher.visit = v
 	defer func() {
 		if v.pending { // a handler ended its goroutine, or we panicked
@@ -148,9 +151,14 @@ func (v *visit) park() error {
 	if err := v.flush(); err != nil {
 		return err
 	}
-	v.Return()
+	if w := v.w; w != nil {
+		w.next, w.filled = 0, 0
+	}
 	n, err := v.conn.Await(v)
-	if err != nil {
+	switch {
+	case err == conn.ErrResting:
+		return err
+	case err != nil:
 		return errParked{err}
 	}
 	v.w.filled = n

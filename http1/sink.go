@@ -77,7 +77,7 @@ func (s *sink) Begin(a *exchange.Answer) error {
 	}
 	out := wire.AppendStatusLine(w.out, a.Status)
 	if !a.DateSet {
-		out = s.visit.server.dates.append(out)
+		out = s.visit.server.dates.append(out, s.visit.begun)
 	}
 	for _, l := range a.Lines {
 		out = wire.AppendField(out, l.Name, l.Value)

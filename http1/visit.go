@@ -57,7 +57,9 @@ var works = sync.Pool{New: func() any {
 
 // Room is conn.Buffer: bytes may have come.
 func (v *visit) Room() []byte {
-	v.w = works.Get().(*work)
+	if v.w == nil {
+		v.w = works.Get().(*work)
+	}
 	return v.w.buf
 }
 
