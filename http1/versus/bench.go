@@ -22,6 +22,9 @@ const (
 	patience = 3 * time.Minute
 	// idleRounds bound the rounds of a case about memory, which hardly differ.
 	idleRounds = 3
+	// idleSpans is how long connections are idle before memory is looked at, in lengths of
+	// a measurement.
+	idleSpans = 3
 	// spareConnections is how many a server must take beside those of the case.
 	spareConnections = 64
 )
@@ -185,6 +188,11 @@ func (b *bench) growth(ctx context.Context, s *server, t load.Target, before pro
 	defer func() { err = errors.Join(err, holder.Stop()) }()
 	if _, err := holder.Answer(); err != nil {
 		return got, err
+	}
+	select { // a connection that is idle has been for a while
+	case <-time.After(idleSpans * b.duration):
+	case <-ctx.Done():
+		return got, context.Cause(ctx)
 	}
 	grown, err := process.Resident(s.PID)
 	if err != nil {

@@ -11,7 +11,7 @@
 // accepts and handshakes of the 64 connections are in it, under 1 % of two busy seconds.
 //
 // What an idle connection costs is the growth of the server's resident memory by 10,000
-// connections on which one request was answered. Servers in Go collect their garbage
+// connections on which one request was answered, six seconds after that. Servers in Go collect their garbage
 // before both looks. Memory in the kernel, the same for all, is not in it.
 //
 //	go run ./http1/versus                          # all cases, all servers
