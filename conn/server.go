@@ -29,9 +29,10 @@ type Listener struct {
 	// TLS, when not nil, is spoken on every connection. It is shared, never cloned.
 	TLS     *tls.Config
 	Handler Handler
-	// NotTLS is sent, in clear, to a peer that does not speak TLS where TLS is
-	// expected: a short message in the protocol it will have meant.
-	NotTLS []byte
+	// NotTLS makes what is sent, in clear, to a peer that does not speak TLS where TLS
+	// is expected: a short message in the protocol it will have meant. It is called by
+	// the connection's goroutine; nil for no message.
+	NotTLS func(*Conn) []byte
 }
 
 // Server accepts, tracks and drains connections from any number of listeners. Its fields
@@ -188,8 +189,8 @@ func (c *Conn) handshake() error {
 // refuseHandshake tells a peer that does not speak TLS so, in its own words.
 func (c *Conn) refuseHandshake(err error) {
 	var header tls.RecordHeaderError
-	if errors.As(err, &header) && header.Conn != nil && looksLikeText(header.RecordHeader) {
-		_, _ = c.sock.Write(c.listener.NotTLS)
+	if errors.As(err, &header) && header.Conn != nil && looksLikeText(header.RecordHeader) && c.listener.NotTLS != nil {
+		_, _ = c.sock.Write(c.listener.NotTLS(c))
 	}
 }
 

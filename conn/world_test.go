@@ -59,7 +59,7 @@ func inWorld(t *testing.T, o options, test func(t *testing.T, w *world)) {
 			tls: o.tls, served: make(chan error, 1),
 		}
 		w.server = &conn.Server{Limits: o.limits, Log: slog.New(slog.NewTextHandler(w.log, nil))}
-		l := &conn.Listener{Listener: w.source, Handler: w.lines, NotTLS: []byte(o.notTLS)}
+		l := &conn.Listener{Listener: w.source, Handler: w.lines, NotTLS: func(*conn.Conn) []byte { return []byte(o.notTLS) }}
 		if o.listener != nil {
 			l.Listener = o.listener(w.source)
 		}

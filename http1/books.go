@@ -82,6 +82,7 @@ func (v *visit) account(res *Result) {
 	switch {
 	case refused:
 		end = Refused
+		v.server.refused(reason, v.id(), &v.peer)
 	case res.Cut:
 		end = v.ending(Aborted)
 	}

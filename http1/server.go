@@ -25,7 +25,8 @@ type Server struct {
 	Handler Handler
 	// Limits of each request; a zero field means that of DefaultLimits.
 	Limits Limits
-	// Log gets what is wrong with us, such as a handler's panic; nil discards.
+	// Log gets what is wrong with us, such as a handler's panic, and at debug level each
+	// refusal with its code. Nil discards.
 	Log *slog.Logger
 	// Observe is called once for each request that began, when it has ended, by the
 	// goroutine that served it; it must not block. Nil for nobody.
@@ -40,11 +41,13 @@ type Server struct {
 	books  books
 	dates  dates
 	poison bool // tests only: overwrite a request's memory once it is over
+
+	refusals refusals
 }
 
 func (s *Server) setUp() {
 	s.once.Do(func() {
-		s.limits, s.log = s.Limits.OrElse(DefaultLimits()), s.Log
+		s.limits, s.log, s.refusals = s.Limits.OrElse(DefaultLimits()), s.Log, newRefusals()
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)
 		}
@@ -271,6 +274,7 @@ func (v *visit) refuse(r *Reason) error {
 		_, _ = w.sink.Write([]byte(text))
 	}
 	w.head.Method = method
+	v.server.refused(r, v.id(), &v.peer)
 	if v.close(Refused) {
 		v.observe(&Record{Status: r.Status, Bytes: int64(len(text)), Reason: r, Ending: Refused})
 	}

@@ -71,6 +71,7 @@ func open(t testing.TB, transport string, h Handler, configure func(*site)) *sit
 	}
 	l := &conn.Listener{Listener: &countingListener{s.nets, &s.writes}, Handler: &s.server}
 	if s.secure {
+		l.NotTLS = s.server.PlainOnTLS
 		// Dynamic sizing cuts the writes of a young connection into records of a packet
 		// each, which would hide from TestWrites what http1 does.
 		l.TLS = &tls.Config{Certificates: []tls.Certificate{certificate()}, NextProtos: []string{"http/1.1"}, DynamicRecordSizingDisabled: true}

@@ -105,7 +105,7 @@ func (h *house) furnish(s *settings, std streams) {
 		switch {
 		case l.name == "https":
 			l.listener.TLS = h.certificates.tlsConfig()
-			l.listener.NotTLS = plainOnTLS
+			l.listener.NotTLS = site.PlainOnTLS
 			l.listener.Handler = site
 		case s.HTTPS == "":
 			l.listener.Handler = site
@@ -115,17 +115,6 @@ func (h *house) furnish(s *settings, std streams) {
 		}
 	}
 }
-
-// plainOnTLS is the answer to a request that came in clear to the TLS port.
-var plainOnTLS = func() []byte {
-	text := "This port speaks TLS: the URL should begin with https://."
-	for _, r := range http1.Reasons() {
-		if r.Code == "plain-on-tls" {
-			text = r.Error()
-		}
-	}
-	return []byte("HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + text + "\n")
-}()
 
 // protocol makes a server of HTTP/1.1 for one handler; the house keeps its books.
 func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http1.Record)) *http1.Server {
