@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ func TestBannerVariants(t *testing.T) {
 
 func TestBannerJSON(t *testing.T) {
 	var out bytes.Buffer
-	banner(&out, newLog(&out, jsonForm), jsonForm, testListening(t))
+	banner(&out, newLog(&out, jsonForm, slog.LevelInfo), jsonForm, testListening(t))
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || len(lines(out.String())) != 1 {
 		t.Fatalf("%q: %v", out.String(), err)

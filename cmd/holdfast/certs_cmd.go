@@ -24,7 +24,7 @@ func (*certsCACmd) run(c *call) outcome {
 		return outcome{exit: report(c.std.err, r.faults)}
 	}
 	// What the making has to tell is not the output: stdout can be taken for a script.
-	path, err := ensureCA(dir, names, newLog(c.std.err, chooseForm("auto", c.std.err, c.env)))
+	path, err := ensureCA(dir, names, newLog(c.std.err, chooseForm("auto", c.std.err, c.env), slog.LevelInfo))
 	if err != nil {
 		return outcome{exit: report(c.std.err, []fault{{What: plain(err.Error())}})}
 	}

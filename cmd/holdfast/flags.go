@@ -44,6 +44,7 @@ type serveCmd struct {
 	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one address, or off. 1 to 1000000."`
 
 	Log       string `name:"log" group:"Logging" placeholder:"auto|text|json" default:"auto" brief:"" help:"Form of the log (stderr) and the access log (stdout). auto is text on a terminal, coloured unless NO_COLOR is set, and JSON lines elsewhere."`
+	LogLevel  string `name:"log-level" group:"Logging" placeholder:"debug|info|warn|error" default:"info" help:"Least level of the log on stderr. debug tells of each refused message and each broken connection; warn leaves out the start and the stop. The access log has one level and is not changed."`
 	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
 
 	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it."`

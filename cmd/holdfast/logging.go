@@ -39,14 +39,17 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newLog makes the log. Text values are escaped where they go to a terminal: an error
+// logLevels are the levels that --log-level names.
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+// newLog makes the log, from level up. Text values are escaped where they go to a terminal: an error
 // can quote what a client or a file's name says.
-func newLog(w io.Writer, form logForm) *slog.Logger {
+func newLog(w io.Writer, form logForm, level slog.Level) *slog.Logger {
 	if form == jsonForm {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		TimeFormat: time.TimeOnly, NoColor: form == textForm, ReplaceAttr: escapeText,
+		Level: level, TimeFormat: time.TimeOnly, NoColor: form == textForm, ReplaceAttr: escapeText,
 	}))
 }
 

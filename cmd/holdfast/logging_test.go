@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestChooseFormOnATerminal(t *testing.T) {
 func TestLog(t *testing.T) {
 	t.Run("JSON lines have the stable keys", func(t *testing.T) {
 		var out bytes.Buffer
-		newLog(&out, jsonForm).Warn("hello", "key", "v\n")
+		newLog(&out, jsonForm, slog.LevelInfo).Warn("hello", "key", "v\n")
 		var got map[string]any
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil || len(lines(out.String())) != 1 {
 			t.Fatalf("%q: %v", out.String(), err)
@@ -65,21 +66,21 @@ func TestLog(t *testing.T) {
 	})
 	t.Run("text without colour has no escape", func(t *testing.T) {
 		var out bytes.Buffer
-		newLog(&out, textForm).Error("hello", "key", "value")
+		newLog(&out, textForm, slog.LevelInfo).Error("hello", "key", "value")
 		if got := out.String(); !strings.Contains(got, "hello") || !strings.Contains(got, "key=value") || strings.Contains(got, "\x1b") {
 			t.Errorf("got %q", got)
 		}
 	})
 	t.Run("text with colour has some", func(t *testing.T) {
 		var out bytes.Buffer
-		newLog(&out, colorForm).Error("hello")
+		newLog(&out, colorForm, slog.LevelInfo).Error("hello")
 		if !strings.Contains(out.String(), "\x1b[") {
 			t.Errorf("got %q", out.String())
 		}
 	})
 	t.Run("values obey no terminal", func(t *testing.T) {
 		var out bytes.Buffer
-		log := newLog(&out, colorForm)
+		log := newLog(&out, colorForm, slog.LevelInfo)
 		log.Info("a", "key", "x\x1b[2Jy\nz")
 		log.Info("b", "key", errors.New("x\x1b[2Jy\u009bz\xff"))
 		if got := out.String(); strings.Contains(got, "\x1b[2J") || len(lines(got)) != 2 || strings.Contains(got, "\u009b") {
@@ -93,7 +94,7 @@ func FuzzTextLogIsOneLine(f *testing.F) {
 	f.Add("\xff", "\u2028")
 	f.Fuzz(func(t *testing.T, text, failure string) {
 		var out bytes.Buffer
-		newLog(&out, textForm).Info("message", "text", text, "error", errors.New(failure))
+		newLog(&out, textForm, slog.LevelInfo).Info("message", "text", text, "error", errors.New(failure))
 		line, ok := strings.CutSuffix(out.String(), "\n")
 		if !ok {
 			t.Fatalf("no line: %q", out.String())

@@ -104,7 +104,7 @@ func start(s *settings, std streams, signals <-chan os.Signal) int {
 	lines := observe.NewWriter(std.err, nil)
 	defer closeLog(lines)
 	std.err = lines
-	log := newLog(std.err, s.Log)
+	log := newLog(std.err, s.Log, s.LogLevel)
 	slog.SetDefault(log)
 	for _, warning := range s.Warnings {
 		log.Warn(warning.line())

@@ -28,6 +28,9 @@ func (h *house) conclude(r lifecycle.Report, connections conn.Ledger) int {
 		slog.String("cause", r.Cause()), slog.Int("exit", exit), slog.Int("cut", r.Cut),
 		slog.Attr{Key: "phases_ms", Value: slog.GroupValue(phaseTimes(r)...)}, slog.Any("connections", connections), slog.Any("requests", requests),
 	}
+	if refusals := h.refusals(); len(refusals) > 0 {
+		attrs = append(attrs, slog.Any("refusals", refusals))
+	}
 	if books != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("books", books.Error()))
@@ -40,6 +43,14 @@ func (h *house) conclude(r lifecycle.Report, connections conn.Ledger) int {
 func (h *house) requests() (sum http1.Ledger) {
 	for _, p := range h.protocols {
 		sum = sum.Plus(p.Ledger())
+	}
+	return sum
+}
+
+// refusals are what all protocols together refused, by code.
+func (h *house) refusals() (sum http1.Refusals) {
+	for _, p := range h.protocols {
+		sum = sum.Plus(p.Refusals())
 	}
 	return sum
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -34,6 +35,7 @@ type settings struct {
 	MaxConnectionsPerIP     int // 0 for no limit
 
 	Log           logForm // of the log on stderr and the banner
+	LogLevel      slog.Level
 	AccessLogForm logForm // of the access log on stdout
 	AccessLog     bool
 
@@ -203,6 +205,7 @@ func (s *settings) readLimits(r *reader, env environment) {
 func (s *settings) readLogging(r *reader, c *call) {
 	mode := r.choice("log", "auto", "text", "json")
 	s.Log = chooseForm(mode, c.std.err, c.env)
+	s.LogLevel = logLevels[r.choice("log-level", "debug", "info", "warn", "error")]
 	s.AccessLogForm = chooseForm(mode, c.std.out, c.env)
 	s.AccessLog = r.toggle("access-log")
 }

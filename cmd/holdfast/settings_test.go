@@ -39,6 +39,7 @@ var faultRows = []faultRow{
 	{"a port too high", "--public-https-port 65536", nil, `public-https-port "65536" is out of range (--public-https-port); write one from 1 to 65535`, 2},
 	{"a choice mistyped", "--sni-unknown rejct", nil, `sni-unknown "rejct" is none of reject, default (--sni-unknown); did you mean reject?`, 2},
 	{"a choice far off", "--log xml", nil, `log "xml" is none of auto, text, json (--log); choose one of them`, 2},
+	{"a level that is none", "--log-level verbose", nil, `log-level "verbose" is none of debug, info, warn, error (--log-level); choose one of them`, 2},
 	{"a switch", "--access-log maybe", nil, `access-log "maybe" is neither on nor off (--access-log); write on or off`, 2},
 	{"an address that is a URL", "--https https://localhost:8443", nil,
 		`https "https://localhost:8443" is a URL (--https); write only its host and port, such as localhost:8443`, 2},
