@@ -53,6 +53,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// IdleTimeout is how long this connection may be idle between two requests. Any goroutine
+// may ask.
+func (c *Conn) IdleTimeout() time.Duration { return c.server.limits.IdleTimeout }
+
 // Fixed limits of closing and draining.
 const (
 	lingerIdle  = time.Second     // how long a half-closed peer may say nothing

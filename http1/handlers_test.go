@@ -142,7 +142,7 @@ func receive(r io.Reader, method string) (status int, content string, fields []s
 	b, err := io.ReadAll(res.Body)
 	for name, values := range res.Header {
 		switch name {
-		case "Date", "Content-Length", "Connection":
+		case "Date", "Content-Length", "Connection", "Keep-Alive":
 			continue
 		}
 		for _, v := range values {

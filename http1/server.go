@@ -43,6 +43,7 @@ type Server struct {
 	poison bool // tests only: overwrite a request's memory once it is over
 
 	refusals refusals
+	keepings keepings
 }
 
 func (s *Server) setUp() {
@@ -61,7 +62,7 @@ func (s *Server) ServeConn(c *conn.Conn) error {
 	v := new(visit)
 	v.server, v.conn = s, c
 	v.peer.Remote, v.peer.Local, v.peer.TLS = c.Remote(), c.Local(), c.TLS()
-	v.watcher.visit = v
+	v.watcher.visit, v.keep = v, s.keepings.of(c.IdleTimeout())
 	defer func() {
 		if v.pending { // a handler ended its goroutine, or we panicked
 			v.close(v.ending(Aborted))

@@ -93,8 +93,8 @@ func (s *sink) Begin(a *exchange.Answer) error {
 	switch {
 	case s.closes:
 		out = append(out, "Connection: close\r\n"...)
-	case old:
-		out = append(out, "Connection: keep-alive\r\n"...)
+	default:
+		out = s.visit.keep.append(out, old)
 	}
 	w.out = append(out, '\r', '\n')
 	return s.spill()

@@ -27,6 +27,7 @@ type visit struct {
 
 	timed   bool    // a handler set a write deadline
 	watcher watcher // for the client's departure while a handler runs
+	keep    keeping // what a response says that does not end the connection
 
 	seq     uint64    // of the request under way, or of the last one
 	begun   time.Time // when its first byte was read

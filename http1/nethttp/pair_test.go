@@ -70,7 +70,7 @@ func serveTheirs(t *testing.T, h http.Handler) string {
 	return s.Listener.Addr().String()
 }
 
-// outcome is what a client sees of an exchange, Date aside.
+// outcome is what a client sees of an exchange, Date and the connection's own fields aside.
 type outcome struct {
 	Informed []string
 	Status   int
@@ -110,6 +110,10 @@ func (o *outcome) describe(res *http.Response) {
 	o.Status, o.Content, o.Broken = res.StatusCode, string(content), err != nil
 	o.Coding = strings.Join(res.TransferEncoding, ",")
 	res.Header.Del("Date")
+	if res.Header.Get("Connection") == "keep-alive" { // and for how long: the server's to say
+		res.Header.Del("Connection")
+		res.Header.Del("Keep-Alive")
+	}
 	o.Fields, o.Trailers = flat(res.Header), flat(res.Trailer)
 }
 
