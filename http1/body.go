@@ -104,7 +104,7 @@ func (b *body) conclude(err error) {
 	switch watcher := &b.visit.watcher; {
 	case err == io.EOF && !b.closed.Load():
 		watcher.allow()
-	case err != io.EOF:
+	case err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded): // that one is the handler's own
 		watcher.departed()
 	}
 }

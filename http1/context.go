@@ -86,9 +86,16 @@ type contextKey struct{}
 var causeKey contextKey
 
 // Cause says why a request's context, or one derived from it, ended: [ErrClientLeft],
-// [ErrForced], or context.Canceled when the handler had returned. It is nil while the
-// request is under way.
+// [ErrForced], or context.Canceled when the handler had returned. A derived one that ended
+// first, at a deadline say, has the cause that it was given, as context.Cause tells it.
+// It is nil while the context has not ended.
 func Cause(ctx context.Context) error {
-	cause, _ := ctx.Value(causeKey).(error)
-	return cause
+	own := context.Cause(ctx)
+	if own != nil && own != context.Canceled {
+		return own
+	}
+	if cause, _ := ctx.Value(causeKey).(error); cause != nil {
+		return cause
+	}
+	return own
 }

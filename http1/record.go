@@ -31,6 +31,7 @@ func (e Ending) String() string {
 // sent and can hold any byte: escape them before they reach a terminal or a log.
 type Record struct {
 	ID       string
+	CallerID string    // by which a trusted caller knows the request; see [Request.SetCallerID]
 	Start    time.Time // when the first byte of the head was read
 	Duration time.Duration
 	Client   netip.AddrPort

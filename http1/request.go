@@ -19,6 +19,7 @@ type Request struct {
 	method string
 	path   string
 	target string
+	ctx    context.Context // that a middleware gave it; nil for the exchange's own
 }
 
 func (r *Request) reset(x *exchange.Exchange) { *r = Request{x: x} }
@@ -179,7 +180,16 @@ func (r *Request) LimitBody(n int64) { r.x.Body.Limit(n) }
 // and, once the content was read to its end, by a reset or a TLS close_notify. A FIN alone
 // is a half-close, after which the client may well read on; [Server.CancelOnFIN] takes it
 // for a departure.
-func (r *Request) Context() context.Context { return r.x.Sink.Context() }
+func (r *Request) Context() context.Context {
+	if r.ctx != nil {
+		return r.ctx
+	}
+	return r.x.Sink.Context()
+}
+
+// SetContext gives the request another context for the handlers that see it from now on.
+// It should be derived from [Request.Context], so that it ends with the request.
+func (r *Request) SetContext(ctx context.Context) { r.ctx = ctx }
 
 // Client is the address that the connection came from.
 func (r *Request) Client() netip.AddrPort { return r.x.Peer.Remote }
@@ -193,3 +203,10 @@ func (r *Request) TLS() *tls.ConnectionState { return r.x.Peer.TLS }
 
 // ID names this request in logs and reports.
 func (r *Request) ID() string { return formatID(r.x.ID) }
+
+// SetCallerID says under which id a trusted caller, such as a proxy, knows this request.
+// It is in the [Record], beside the request's own. Empty for none.
+func (r *Request) SetCallerID(id string) { r.x.CallerID = id }
+
+// CallerID is what SetCallerID was given.
+func (r *Request) CallerID() string { return r.x.CallerID }

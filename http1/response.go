@@ -42,7 +42,8 @@ type Response struct {
 	written   int64
 	err       error
 	trailers  []exchange.Line
-	trailing  bool // trailers are declared: the content must be chunked
+	defaults  []exchange.Line // fields unless the handler sets them
+	trailing  bool            // trailers are declared: the content must be chunked
 	committed bool
 	detached  bool // the handler took the connection
 	head      bool // the request was HEAD: content is counted and not sent
@@ -51,7 +52,8 @@ type Response struct {
 func (w *Response) reset(x *exchange.Exchange) {
 	clear(w.answer.Lines)
 	clear(w.trailers)
-	*w = Response{x: x, buf: w.buf[:0], trailers: w.trailers[:0], answer: exchange.Answer{Lines: w.answer.Lines[:0], Length: exchange.Unknown}}
+	clear(w.defaults)
+	*w = Response{x: x, buf: w.buf[:0], trailers: w.trailers[:0], defaults: w.defaults[:0], answer: exchange.Answer{Lines: w.answer.Lines[:0], Length: exchange.Unknown}}
 	if x != nil {
 		w.head = string(x.Head.Method) == "HEAD"
 	}
@@ -183,13 +185,13 @@ func (w *Response) Text(status int, text string) {
 	_, _ = w.WriteString(text)
 }
 
-// Reset forgets all that was set and written. It reports whether it could: once the
-// response is committed there is no way back.
+// Reset forgets all that was set and written, but for what [Response.SetDefault] gave. It
+// reports whether it could: once the response is committed there is no way back.
 func (w *Response) Reset() bool {
 	if w.committed {
 		return false
 	}
-	w.reset(w.x)
+	w.restart()
 	return true
 }
 
@@ -323,6 +325,7 @@ func (w *Response) commit() error {
 	if w.trailing {
 		w.answer.Length = exchange.Unknown
 	}
+	w.addDefaults()
 	w.committed = true
 	w.answer.Status = w.Status()
 	w.answer.Bodied = w.bodied()
@@ -363,7 +366,7 @@ func (w *Response) finish(err error) Result {
 // fail makes the response, of which nothing was sent, that of a refused request or of a
 // handler that broke.
 func (w *Response) fail(err error) {
-	w.reset(w.x)
+	w.restart()
 	w.CloseAfter()
 	if r, ok := err.(*Reason); ok {
 		w.Text(r.Status, refusalText(r))

@@ -31,6 +31,7 @@ func (w *Response) Upgrade(protocol string) (Stream, error) {
 		return nil, fmt.Errorf("%w: the client did not offer to", ErrNoUpgrade)
 	}
 	w.Set("Upgrade", protocol)
+	w.addDefaults()
 	return w.detach(&exchange.Answer{Status: 101, Lines: w.answer.Lines})
 }
 

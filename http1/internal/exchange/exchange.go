@@ -42,6 +42,8 @@ type Exchange struct {
 	Sink Sink
 	Peer *Peer
 	ID   ID
+	// CallerID is another id, by which a trusted caller knows the exchange.
+	CallerID string
 }
 
 // Head is a request's head. The byte slices are views, valid until the exchange is over.
