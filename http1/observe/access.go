@@ -18,11 +18,13 @@ const (
 	authorityLimitBytes = 256
 	methodLimitBytes    = 32
 	errorLimitBytes     = 256
+	callerIDLimitBytes  = 128
 )
 
 // Keys of an access line. They are stable: collectors depend on them.
 const (
 	keyID        = "id"
+	keyCallerID  = "request_id"
 	keyClient    = "client"
 	keyMethod    = "method"
 	keyTarget    = "target"
@@ -43,7 +45,8 @@ const (
 //
 // The line holds the request's id, client, method, target, authority, protocol, status
 // (0 when no response was begun), bytes of content, duration in milliseconds, and, over
-// TLS, the version and the key exchange group. A request that did not complete also has
+// TLS, the version and the key exchange group, and as request_id the id by which a trusted
+// caller knows the request. A request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
 // query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
@@ -70,6 +73,9 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 			slog.Float64(keyDuration, milliseconds(r.Duration)),
 		)
 		addTLS(&line, r.TLS)
+		if r.CallerID != "" {
+			line.AddAttrs(slog.String(keyCallerID, Escape(r.CallerID, callerIDLimitBytes)))
+		}
 		addEnding(&line, r)
 		_ = handler.Handle(ctx, line) // a log that cannot be written fails no request
 	}
