@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/observe"
 	"github.com/holdfast-server/holdfast/http1/redirect"
+	"github.com/holdfast-server/holdfast/http1/secure"
 	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
@@ -124,9 +125,18 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 		limits.BodyBytes = -1 // no content at all; http1's zero is its default
 	}
 	limits.LineBytes = max(limits.LineBytes, s.MaxHeadBytes/2)
-	p := &http1.Server{Handler: handler, Limits: limits, Log: h.log, Observe: observer}
+	p := &http1.Server{Handler: secure.Headers(handler, s.responseFields()), Limits: limits, Log: h.log, Observe: observer}
 	h.protocols = append(h.protocols, p)
 	return p
+}
+
+// responseFields are what every response has beside what its handler sets.
+func (s *settings) responseFields() secure.Options {
+	o := secure.Options{HSTS: s.HSTS}
+	if !s.SecurityHeaders {
+		o.ContentTypeOptions, o.ReferrerPolicy, o.FrameOptions, o.OpenerPolicy = secure.Off, secure.Off, secure.Off, secure.Off
+	}
+	return o
 }
 
 // address is that of the named listener, nil without it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
 // settings are the checked configuration of a server.
@@ -33,6 +34,9 @@ type settings struct {
 	MaxBodyBytes            int64
 	MaxConnections          int
 	MaxConnectionsPerIP     int // 0 for no limit
+
+	SecurityHeaders bool
+	HSTS            *secure.HSTS // nil for none
 
 	Log           logForm // of the log on stderr and the banner
 	LogLevel      slog.Level
@@ -64,6 +68,7 @@ func (c *call) settings() (*settings, []fault) {
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)
+	s.readResponseFields(r)
 	s.readLogging(r, c)
 	s.readRoot(r)
 	return s, r.faults
@@ -201,6 +206,16 @@ func (s *settings) readLimits(r *reader, env environment) {
 		})
 	}
 }
+
+func (s *settings) readResponseFields(r *reader) {
+	s.SecurityHeaders = r.toggle("security-headers")
+	if text, _, ok := r.single("hsts"); ok && text != off {
+		s.HSTS = &secure.HSTS{MaxAge: r.duration("hsts", 0, hstsLimit)}
+	}
+}
+
+// hstsLimit is ten years: a browser that is told more keeps to it no longer.
+const hstsLimit = 10 * 365 * 24 * time.Hour
 
 func (s *settings) readLogging(r *reader, c *call) {
 	mode := r.choice("log", "auto", "text", "json")
