@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
 // A layerRow gives one setting a different value in each layer.
@@ -43,7 +45,12 @@ var layerRows = []layerRow{
 	{"max-body-bytes", "1GB", "2_000", `0`, func(s *settings) any { return s.MaxBodyBytes }, int64(1e9), int64(2000), int64(0), int64(1 << 30), nil},
 	{"max-connections", "1", "2", `3`, func(s *settings) any { return s.MaxConnections }, 1, 2, 3, 14952, nil},
 	{"max-connections-per-ip", "1", "2", `3`, func(s *settings) any { return s.MaxConnectionsPerIP }, 1, 2, 3, 0, nil},
+	{"security-headers", "off", "off", `false`, func(s *settings) any { return s.SecurityHeaders }, false, false, false, true, nil},
+	{"hsts", "1h", "0s", `"2h"`, func(s *settings) any { return s.HSTS },
+		&secure.HSTS{MaxAge: time.Hour}, &secure.HSTS{}, &secure.HSTS{MaxAge: 2 * time.Hour}, (*secure.HSTS)(nil), nil},
 	{"log", "text", "text", `"text"`, func(s *settings) any { return s.Log }, textForm, textForm, textForm, jsonForm, nil},
+	{"log-level", "debug", "warn", `"error"`, func(s *settings) any { return s.LogLevel },
+		slog.LevelDebug, slog.LevelWarn, slog.LevelError, slog.LevelInfo, nil},
 	{"access-log", "off", "off", `false`, func(s *settings) any { return s.AccessLog }, false, false, false, true, nil},
 }
 
@@ -107,6 +114,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)
+	s.readResponseFields(r)
 	s.readLogging(r, c)
 	s.readRoot(r)
 	for name := range values {
