@@ -257,6 +257,17 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 // goroutine may call it.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.sock.SetWriteDeadline(t) }
 
+// CloseWrite ends our half of a detached connection: close_notify where there is TLS, then
+// the FIN. Nothing can be written afterwards; reads go on.
+func (c *Conn) CloseWrite() error {
+	if t, ok := c.stream.(*tls.Conn); ok {
+		if err := t.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	return c.sock.CloseWrite()
+}
+
 // StopReading makes a Read under way, and later ones, return [ErrStopped], until Await,
 // BeginHead or BeginBody starts another clock. Any goroutine may call it.
 func (c *Conn) StopReading() {

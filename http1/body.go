@@ -279,6 +279,22 @@ func (b *body) Close() error {
 	return nil
 }
 
+// surrender ends the reading, for the connection gets another owner. It returns the content
+// that was decoded and not delivered: what is unread of the connection follows it.
+func (b *body) surrender() []byte {
+	if !b.mu.TryLock() { // somebody is reading
+		b.closed.Store(true)
+		b.visit.conn.StopReading()
+		b.mu.Lock()
+	}
+	defer b.mu.Unlock()
+	b.closed.Store(true)
+	if b.err == nil {
+		b.err = exchange.ErrBodyClosed
+	}
+	return b.pending
+}
+
 // settle reads chunks that the handler did not look at, as many as are worth it, while
 // there is still time to refuse them: a broken message must not get the answer of a sound
 // one. The caller holds b.mu.

@@ -87,7 +87,10 @@ func (v *visit) account(res *Result) {
 		end = v.ending(Aborted)
 	}
 	if v.close(end) {
-		v.observe(&Record{Status: res.Status, Bytes: res.Bytes, Err: res.Err, Reason: reason, Ending: end, CallerID: v.w.exchange.CallerID})
+		v.observe(&Record{
+			Status: res.Status, Bytes: res.Bytes, Detached: res.Detached, Err: res.Err, Reason: reason, Ending: end,
+			CallerID: v.w.exchange.CallerID,
+		})
 	}
 }
 

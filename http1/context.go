@@ -30,12 +30,15 @@ type requestContext struct {
 // Deadline is none: a request may take as long as somebody waits for it.
 func (c *requestContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// Value has nothing to give but the cause, for [Cause].
+// Value has nothing to give but the cause, for [Cause], and the channel of [Announced].
 func (c *requestContext) Value(key any) any {
-	if key == causeKey {
+	switch key {
+	case causeKey:
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.cause
+	case announcedKey:
+		return c.watcher.visit.conn.Announced()
 	}
 	return nil
 }
@@ -81,9 +84,12 @@ func (c *requestContext) end(cause error) {
 	}
 }
 
-type contextKey struct{}
+type contextKey uint8
 
-var causeKey contextKey
+const (
+	causeKey contextKey = iota
+	announcedKey
+)
 
 // Cause says why a request's context, or one derived from it, ended: [ErrClientLeft],
 // [ErrForced], or context.Canceled when the handler had returned. A derived one that ended
@@ -98,4 +104,13 @@ func Cause(ctx context.Context) error {
 		return cause
 	}
 	return own
+}
+
+// Announced is closed when the server's stop begins. It is for handlers that would go on
+// for as long as the client listens: the drain waits for them, and they should come to an
+// end. ctx is a request's context or one derived from it; of any other the channel is nil,
+// and never ready. Any goroutine may call it, also after the handler has returned.
+func Announced(ctx context.Context) <-chan struct{} {
+	announced, _ := ctx.Value(announcedKey).(<-chan struct{})
+	return announced
 }

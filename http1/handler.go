@@ -48,6 +48,8 @@ type Result struct {
 	Err error
 	// Cut says that the peer must see a broken connection.
 	Cut bool
+	// Detached says that the handler took the connection over; see Record.Detached.
+	Detached bool
 }
 
 // turns holds Request and Response pairs between exchanges.

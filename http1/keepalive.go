@@ -12,13 +12,9 @@ import (
 // idle timeout gives half of itself.
 const idleMargin = 5 * time.Second
 
-// keeping is what a response says that does not end the connection: lines that are made
-// once, empty for none. The timeout is that of RFC 2068 §19.7.1, and as a field about the
-// connection it is named in Connection (RFC 9110 §7.6.1).
-type keeping struct{ lines string }
-
-// keptWithoutTimeout is what HTTP/1.0 has to be told in any case (RFC 9112 §9.3).
-const keptWithoutTimeout = "Connection: keep-alive\r\n"
+// keeping is what a response says that does not end the connection: a field line that is
+// made once, empty for none. The timeout is that of RFC 2068 §19.7.1.
+type keeping struct{ timeout string }
 
 // keepFor is the keeping of connections with this idle timeout: none below 2 s, for there
 // is no shorter one to advertise than 1 s.
@@ -27,15 +23,7 @@ func keepFor(idle time.Duration) keeping {
 	if seconds < 1 {
 		return keeping{}
 	}
-	return keeping{keptWithoutTimeout + "Keep-Alive: timeout=" + strconv.FormatInt(seconds, 10) + "\r\n"}
-}
-
-// append appends the lines to a head; old is for HTTP/1.0.
-func (k keeping) append(dst []byte, old bool) []byte {
-	if old && k.lines == "" {
-		return append(dst, keptWithoutTimeout...)
-	}
-	return append(dst, k.lines...)
+	return keeping{"Keep-Alive: timeout=" + strconv.FormatInt(seconds, 10) + "\r\n"}
 }
 
 // keepings keeps the latest keeping: all connections of a server have the same idle

@@ -26,12 +26,12 @@ func TestKeepFor(t *testing.T) {
 		60 * time.Second:         "timeout=55",
 		24 * time.Hour:           "timeout=86395",
 	} {
-		lines := ""
+		line := ""
 		if want != "" {
-			lines = "Connection: keep-alive\r\nKeep-Alive: " + want + "\r\n"
+			line = "Keep-Alive: " + want + "\r\n"
 		}
-		if got := keepFor(idle).lines; got != lines {
-			t.Errorf("%v: got %q, want %q", idle, got, lines)
+		if got := keepFor(idle).timeout; got != line {
+			t.Errorf("%v: got %q, want %q", idle, got, line)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestKeepingsOfTwoKinds(t *testing.T) {
 	for range 2 {
 		for _, idle := range []time.Duration{time.Second, 60 * time.Second} {
 			if got, want := k.of(idle), keepFor(idle); got != want {
-				t.Errorf("%v: got %q, want %q", idle, got.lines, want.lines)
+				t.Errorf("%v: got %q, want %q", idle, got.timeout, want.timeout)
 			}
 		}
 	}

@@ -45,7 +45,11 @@ type Record struct {
 
 	Status int   // 0 when no response was begun
 	Bytes  int64 // of response content
-	Ending Ending
-	Reason *Reason // why it was refused, else nil
-	Err    error   // what broke it off, else nil
+	// Detached says that the handler took the connection over and spoke as it liked on it
+	// until the end. Status is then 101 where the server sent that, that of the head that
+	// went before, or 0 where every byte was the handler's; Bytes counts none of them.
+	Detached bool
+	Ending   Ending
+	Reason   *Reason // why it was refused, else nil
+	Err      error   // what broke it off, else nil
 }

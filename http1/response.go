@@ -82,7 +82,8 @@ func (w *Response) Status() int {
 // token or a value with a control byte in it panics, since it would let whoever supplied
 // it write fields or responses of their own (RFC 9110 §5.5). Content-Length and
 // Connection: close act as [Response.SetLength] and [Response.CloseAfter] do; other
-// framing fields panic: the server frames messages. A committed response stays as it is.
+// framing fields panic: the server frames messages. Upgrade is named in Connection, as
+// [Response.OfferUpgrade] has it. A committed response stays as it is.
 func (w *Response) Set(name, value string) {
 	w.Del(name)
 	w.Add(name, value)
@@ -112,6 +113,8 @@ func (w *Response) Add(name, value string) {
 		panic("http1: " + name + " is the server's to set")
 	case wire.SameName(name, "Date"):
 		w.answer.DateSet = true
+	case wire.SameName(name, "Upgrade"):
+		w.answer.Offers = true
 	}
 	w.answer.Lines = append(w.answer.Lines, exchange.Line{Name: name, Value: value})
 }
@@ -134,6 +137,8 @@ func (w *Response) Del(name string) {
 		w.answer.Length = exchange.Unknown
 	case wire.SameName(name, "Date"):
 		w.answer.DateSet = false
+	case wire.SameName(name, "Upgrade"):
+		w.answer.Offers = false
 	}
 }
 
@@ -390,7 +395,7 @@ func (w *Response) end() error {
 }
 
 func (w *Response) result(err error, cut bool) Result {
-	r := Result{Bytes: w.written, Err: err, Cut: cut}
+	r := Result{Bytes: w.written, Err: err, Cut: cut, Detached: w.detached}
 	if w.committed {
 		r.Status = w.answer.Status
 	}

@@ -90,14 +90,27 @@ func (s *sink) Begin(a *exchange.Answer) error {
 		out = strconv.AppendInt(out, a.Length, 10)
 		out = append(out, '\r', '\n')
 	}
-	switch {
-	case s.closes:
-		out = append(out, "Connection: close\r\n"...)
-	default:
-		out = s.visit.keep.append(out, old)
-	}
-	w.out = append(out, '\r', '\n')
+	w.out = append(appendConnection(out, s.closes, old, a.Offers, s.visit.keep), '\r', '\n')
 	return s.spill()
+}
+
+// appendConnection says what becomes of the connection, and names the fields that are for
+// this connection alone (RFC 9110 §7.6.1). HTTP/1.0 has to be told that it is kept.
+func appendConnection(out []byte, closes, old, offers bool, keep keeping) []byte {
+	told := old || keep.timeout != ""
+	switch {
+	case closes && offers:
+		return append(out, "Connection: close, Upgrade\r\n"...)
+	case closes:
+		return append(out, "Connection: close\r\n"...)
+	case told && offers:
+		out = append(out, "Connection: keep-alive, Upgrade\r\n"...)
+	case told:
+		out = append(out, "Connection: keep-alive\r\n"...)
+	case offers:
+		out = append(out, "Connection: Upgrade\r\n"...)
+	}
+	return append(out, keep.timeout...)
 }
 
 // mustClose tells whether this is the connection's last response: the client wants no

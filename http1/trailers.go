@@ -2,6 +2,7 @@ package http1
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -34,7 +35,8 @@ func (w *Response) DeclareTrailers(names ...string) {
 	w.Add("Trailer", strings.Join(names, ", "))
 }
 
-// SetTrailer gives a field that follows the content its value, until the handler returns.
+// SetTrailer gives a field that follows the content this one value, in place of all it had,
+// until the handler returns.
 // A response that is not chunked has no place for it: without [Response.DeclareTrailers]
 // that depends on its length, and to an HTTP/1.0 client, or where there is no content, it
 // is never sent. It panics on a name that belongs in a head (RFC 9110 §6.5.1) and on a
@@ -42,17 +44,27 @@ func (w *Response) DeclareTrailers(names ...string) {
 func (w *Response) SetTrailer(name, value string) {
 	mustBeTrailer(name)
 	mustBeSendable(name, value)
-	for i := range w.trailers {
-		if wire.SameName(w.trailers[i].Name, name) {
-			w.trailers[i].Value = value
-			return
-		}
-	}
+	w.trailers = slices.DeleteFunc(w.trailers, func(l exchange.Line) bool { return wire.SameName(l.Name, name) })
 	w.trailers = append(w.trailers, exchange.Line{Name: name, Value: value})
 }
 
+// AddTrailer appends a field line behind the content, beside those of the same name;
+// otherwise as [Response.SetTrailer].
+func (w *Response) AddTrailer(name, value string) {
+	mustBeTrailer(name)
+	mustBeSendable(name, value)
+	w.trailers = append(w.trailers, exchange.Line{Name: name, Value: value})
+}
+
+// ValidTrailer tells whether a field of that name can follow the content: it is a token,
+// and does not belong in a head (RFC 9110 §6.5.1). The other methods here panic on one
+// that cannot.
+func ValidTrailer(name string) bool {
+	return wire.ValidFieldName(name) && !wire.ForbiddenInTrailer([]byte(name))
+}
+
 func mustBeTrailer(name string) {
-	if !wire.ValidFieldName(name) || wire.ForbiddenInTrailer([]byte(name)) {
+	if !ValidTrailer(name) {
 		panic("http1: " + name + " cannot be a trailer")
 	}
 }

@@ -1,10 +1,11 @@
 package http1
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,16 +33,29 @@ func (w *Response) Upgrade(protocol string) (Stream, error) {
 	}
 	w.Set("Upgrade", protocol)
 	w.addDefaults()
-	return w.detach(&exchange.Answer{Status: 101, Lines: w.answer.Lines})
+	s, err := w.detach(&exchange.Answer{Status: 101, Lines: w.answer.Lines})
+	if err != nil {
+		w.Del("Upgrade")
+	}
+	return s, err
+}
+
+// OfferUpgrade names the protocols to which the client could upgrade, the preferred one
+// first, in Upgrade and in Connection. A 426 must, other responses may (RFC 9110 §7.8).
+func (w *Response) OfferUpgrade(protocols ...string) {
+	w.Set("Upgrade", strings.Join(protocols, ", "))
 }
 
 // detach takes the connection, after the head a if that is not nil.
 func (w *Response) detach(a *exchange.Answer) (Stream, error) {
-	if w.committed {
+	if w.committed && (a != nil || w.detached) {
 		return nil, ErrCommitted
 	}
 	if w.err != nil {
 		return nil, w.err
+	}
+	if r := w.x.Body.Broken(); r != nil {
+		return nil, r
 	}
 	s, err := w.x.Sink.Detach(a)
 	if err != nil {
@@ -55,7 +69,12 @@ func (w *Response) detach(a *exchange.Answer) (Stream, error) {
 }
 
 // Hijack is for adaptors that bring handlers of another interface: it hands over the
-// connection without a word to the client.
+// connection without a further word to the client. Of a response that is committed, what
+// was written goes out first and its framing is the caller's to go on with; one that is not
+// is dropped. What came of the request's content and was not read stands at the front of
+// the stream, framed as the client sent it, and the body gives errors from then on. It
+// fails with [ErrCommitted] the second time, and with the *[Reason] for which the content
+// is refused.
 func Hijack(w *Response) (Stream, error) { return w.detach(nil) }
 
 // stream is a Stream over a connection of package conn.
@@ -104,8 +123,12 @@ func (s *stream) SetDeadline(t time.Time) error {
 // Detach hands the connection over, after the head of a if there is one.
 func (s *sink) Detach(a *exchange.Answer) (exchange.Stream, error) {
 	v := s.visit
-	if s.body != nil && !s.body.finished() {
+	if a != nil && s.body != nil && !s.body.finished() {
 		return nil, fmt.Errorf("%w: its content was not read to the end", ErrNoUpgrade)
+	}
+	var early []byte
+	if s.body != nil {
+		early = s.body.surrender()
 	}
 	if err := v.watcher.stop(); err != nil {
 		return nil, err
@@ -120,6 +143,6 @@ func (s *sink) Detach(a *exchange.Answer) (exchange.Stream, error) {
 	v.conn.Detach()
 	// A copy: a goroutine that the handler leaves behind must not meet the next owner of
 	// the buffer.
-	s.stream = &stream{Conn: v.conn, early: bytes.Clone(v.w.unread()), gone: make(chan struct{})}
+	s.stream = &stream{Conn: v.conn, early: slices.Concat(early, v.w.unread()), gone: make(chan struct{})}
 	return s.stream, nil
 }

@@ -38,15 +38,17 @@ const (
 	keyEnding    = "ending"
 	keyReason    = "reason"
 	keyError     = "error"
+	keyDetached  = "detached"
 )
 
 // AccessLog returns an observer that logs each record as one line at level Info, with
 // the message "request" and the time at which the request ended.
 //
 // The line holds the request's id, client, method, target, authority, protocol, status
-// (0 when no response was begun), bytes of content, duration in milliseconds, and, over
-// TLS, the version and the key exchange group, and as request_id the id by which a trusted
-// caller knows the request. A request that did not complete also has
+// (0 when no response was begun, or none by the server), bytes of content, duration in
+// milliseconds, and, over TLS, the version and the key exchange group, and as request_id
+// the id by which a trusted caller knows the request. Where the handler took the
+// connection over there is detached=true. A request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
 // query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
@@ -75,6 +77,9 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 		addTLS(&line, r.TLS)
 		if r.CallerID != "" {
 			line.AddAttrs(slog.String(keyCallerID, Escape(r.CallerID, callerIDLimitBytes)))
+		}
+		if r.Detached {
+			line.AddAttrs(slog.Bool(keyDetached, true))
 		}
 		addEnding(&line, r)
 		_ = handler.Handle(ctx, line) // a log that cannot be written fails no request

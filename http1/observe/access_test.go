@@ -224,3 +224,14 @@ func BenchmarkAccessLog(b *testing.B) {
 		observer(r)
 	}
 }
+
+func TestAccessLogOfATakenConnection(t *testing.T) {
+	r := record()
+	r.Detached, r.Status = true, 0
+	if line := jsonLine(t, r); line["detached"] != true || line["status"] != 0.0 || line["ending"] != nil {
+		t.Errorf("line is %v", line)
+	}
+	if line := textLine(r, false); !strings.Contains(line, " detached=true") {
+		t.Errorf("line is %q", line)
+	}
+}

@@ -107,6 +107,7 @@ type Answer struct {
 	Bodied  bool  // content follows: false for HEAD, 204 and 304
 	Close   bool  // nothing more on this connection
 	DateSet bool  // a Date stands among Lines
+	Offers  bool  // an Upgrade stands among Lines, which Connection has to name
 }
 
 // Sink takes a response. Calls come in this order: Begin once, Write, ReadFrom and
@@ -135,14 +136,16 @@ type Sink interface {
 	// protocol's own clocks. A zero time bounds nothing.
 	SetReadDeadline(t time.Time) error
 	SetWriteDeadline(t time.Time) error
-	// Detach takes the place of all that follows: it sends the head of a, unless that is
-	// nil, and hands the connection over until Answer returns.
+	// Detach takes the place of all that follows: it sends the head of a, or where that is
+	// nil what was taken so far, and hands the connection over until Answer returns.
 	Detach(a *Answer) (Stream, error)
 }
 
 // Stream is a connection that was handed over.
 type Stream interface {
 	net.Conn
+	// CloseWrite ends our half: the peer sees the end, and can still be read.
+	CloseWrite() error
 	// Announced is closed when a drain begins.
 	Announced() <-chan struct{}
 	// Closed is closed by Close.
