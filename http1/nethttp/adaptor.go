@@ -57,12 +57,20 @@ func (a *adaptor) Serve(res *http1.Response, r *http1.Request) {
 		w.log = slog.Default()
 	}
 	defer translateAbort()
+	defer removeForm(req)
 	defer w.retire()
 	if body != nil {
 		defer body.retire()
 	}
 	a.handler.ServeHTTP(w, req)
 	w.finish()
+}
+
+// removeForm removes the files in which a form's large parts were kept, as net/http does.
+func removeForm(r *http.Request) {
+	if r.MultipartForm != nil {
+		_ = r.MultipartForm.RemoveAll()
+	}
 }
 
 // translateAbort turns the panic with which a net/http handler cuts its response into

@@ -59,6 +59,26 @@ var differences = []difference{
 	{"broken content", "its refusal is the answer, whatever the handler makes of it",
 		message("POST /", "zz\r\n", "Transfer-Encoding: chunked"),
 		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }, code, "200", "400"},
+	{"no Date", "RFC 9110 §6.6.1: an origin server with a clock sends it", "", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+	}, func(o outcome) string { return fmt.Sprint(o.Dated) }, "false", "true"},
+	{"a transfer coding of the handler's own", "the server frames; net/http's own client cannot read what comes there", "",
+		set("Transfer-Encoding", "gzip"), code, "0", "200"},
+	{"identity asked for by the handler", "chunks show a whole response from a broken one; the connection ends all the same", "",
+		func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Transfer-Encoding", "identity")
+			flushed("a", "b")(w, r)
+		}, func(o outcome) string { return o.Coding + " " + o.Content }, " ab", "chunked ab"},
+	{"close to an HTTP/1.0 client", "the status line has our version (RFC 9110 §6.2), so the reader of this test takes the field away", keepOld,
+		set("Content-Type", "a/b", "Connection", "close", "Content-Length", "7"), allFields,
+		"Connection: close\r\nContent-Length: 7\r\nContent-Type: a/b\r\n", "Content-Length: 7\r\nContent-Type: a/b\r\n"},
+	{"content that a client did not wait to send", "RFC 9110 §10.1.1: what came unasked needs no 100", post("1234", expecting), readAll,
+		func(o outcome) string { return fmt.Sprint(o.Informed, o.Content) }, "[100]\"1234\" <nil>", "[]\"1234\" <nil>"},
+	{"Upgrade without Connection", "RFC 9110 §7.8: the one brings the other along", "",
+		set("Content-Type", "a/b", "Upgrade", "x"), allFields, "Content-Length: 7\r\nContent-Type: a/b\r\nUpgrade: x\r\n",
+		"Connection: Upgrade\r\nContent-Length: 7\r\nContent-Type: a/b\r\nUpgrade: x\r\n"},
+	{"101 to a client that did not offer", "it would take the rest for another protocol (RFC 9110 §7.8)", "",
+		switching, code, "101", "501"},
 	{"101 and no Hijack", "the client would wait for another protocol", "", status(101), code, "101", "500"},
 	{"informing HTTP/1.0", "RFC 9110 §15.2: it knows no 1xx", "GET / HTTP/1.0\r\n\r\n", status(103),
 		func(o outcome) string { return fmt.Sprint(len(o.Informed)) }, "1", "0"},

@@ -39,7 +39,7 @@ func (w *writer) setFields() {
 			if hasToken(values, "identity") {
 				w.res.CloseAfter() // as an event stream of old asked to end it
 			}
-		case "Content-Length", "Keep-Alive", "Trailer":
+		case "Content-Length", "Keep-Alive", "Trailer": // an Upgrade brings its Connection along
 		case "Content-Type":
 			if w.status != http.StatusNotModified {
 				w.addField(name, values)

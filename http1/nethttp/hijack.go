@@ -3,6 +3,7 @@ package nethttp
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,11 +16,14 @@ import (
 // hijackBufferBytes is the size of each buffer of a hijacked connection.
 const hijackBufferBytes = 4 << 10
 
-// Hijack hands the connection over. A head that WriteHeader began goes out first; a 101
-// is logged and counted as such. Until the connection is closed or cut it stays counted,
-// and a drain waits for it, whether or not the handler has returned. It fails with
-// http1.ErrCommitted once content was sent and with http1.ErrNoUpgrade while content is
-// unread; the handler can then still answer.
+// Hijack hands the connection over. What the handler has begun of a response goes out first:
+// a head that WriteHeader fixed alone as it is, for the handler to frame what follows; with
+// content, as the server frames it. A 101 is logged and counted as such. The request's
+// content, as much as was not read, stands at the front of the connection as it was sent.
+// Until the connection is closed or cut it stays counted, and a drain waits for it, whether
+// or not the handler has returned. It fails with http1.ErrNoUpgrade where WriteHeader said
+// 101 to a client that did not offer to upgrade or whose content is unread, and where there
+// is no connection to give; the handler can then still answer.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.lease.enter() {
 		return nil, nil, errReturned
@@ -48,8 +52,14 @@ func (w *writer) take() (http1.Stream, error) {
 		}
 		return stream, err
 	}
+	if w.written > 0 && w.bodied() {
+		if err := errors.Join(w.tell(nil), w.res.Flush()); err != nil {
+			return nil, err
+		}
+	}
+	begun := w.res.Committed()
 	stream, err := http1.Hijack(w.res)
-	if err == nil && w.status != 0 {
+	if err == nil && w.status != 0 && !begun {
 		_, err = stream.Write(w.rawHead())
 	}
 	return stream, err
@@ -142,6 +152,15 @@ func (c *hijacked) Close() error {
 	}
 	defer c.lease.leave()
 	return c.stream.Close()
+}
+
+// CloseWrite ends our half: the peer sees the end, and can still be read.
+func (c *hijacked) CloseWrite() error {
+	if !c.open() {
+		return net.ErrClosed
+	}
+	defer c.lease.leave()
+	return c.stream.CloseWrite()
 }
 
 func (c *hijacked) LocalAddr() net.Addr  { return c.stream.LocalAddr() }

@@ -79,6 +79,7 @@ type outcome struct {
 	Content  string
 	Broken   bool // the content broke off
 	Trailers string
+	Dated    bool // it had a Date, which a 101 need not have
 	Kept     bool // another request was answered on the connection
 }
 
@@ -109,6 +110,7 @@ func (o *outcome) describe(res *http.Response) {
 	content, err := io.ReadAll(res.Body)
 	o.Status, o.Content, o.Broken = res.StatusCode, string(content), err != nil
 	o.Coding = strings.Join(res.TransferEncoding, ",")
+	o.Dated = res.Header.Get("Date") != "" || res.StatusCode < 200
 	res.Header.Del("Date")
 	if res.Header.Get("Connection") == "keep-alive" { // and for how long: the server's to say
 		res.Header.Del("Connection")

@@ -23,7 +23,7 @@ type behaviour struct {
 }
 
 func TestBehavesAsNetHTTP(t *testing.T) {
-	for _, rows := range [][]behaviour{heads, contents, lengths, fields, trailers, connections, library(t)} {
+	for _, rows := range [][]behaviour{heads, contents, lengths, fields, trailers, connections, more, handovers, library(t)} {
 		for _, b := range rows {
 			t.Run(b.name, func(t *testing.T) { compare(t, b) })
 		}

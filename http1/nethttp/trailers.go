@@ -45,33 +45,25 @@ func (w *writer) setTrailers() {
 		w.res.DeclareTrailers(late...) // nothing happens where the head has gone
 	}
 	for _, name := range w.trailers {
-		w.setTrailer(name, w.header[name])
+		w.addTrailer(name, w.header[name])
 	}
 	for _, name := range late {
-		w.setTrailer(name, w.header[http.TrailerPrefix+name])
+		w.addTrailer(name, w.header[http.TrailerPrefix+name])
 	}
 }
 
-// setTrailer joins the values: a list is the same on one line (RFC 9110 §5.3).
-func (w *writer) setTrailer(name string, values []string) {
-	if len(values) == 0 {
-		return
+func (w *writer) addTrailer(name string, values []string) {
+	for _, v := range values {
+		w.res.AddTrailer(name, clean(v))
 	}
-	cleaned := make([]string, len(values))
-	for i, v := range values {
-		cleaned[i] = clean(v)
-	}
-	w.res.SetTrailer(name, strings.Join(cleaned, ", "))
 }
 
 // mayTrail tells whether http1 takes a trailer of that name. It panics on one that it does
 // not, for that is a bug of a handler of its own; to net/http it never was.
-func (w *writer) mayTrail(name string) (may bool) {
-	defer func() {
-		if may = recover() == nil; !may {
-			w.log.Warn("handler set a trailer that must stand in a head", "name", name)
-		}
-	}()
-	new(http1.Response).SetTrailer(name, "")
+func (w *writer) mayTrail(name string) bool {
+	if !http1.ValidTrailer(name) {
+		w.log.Warn("handler set a trailer that must stand in a head", "name", name)
+		return false
+	}
 	return true
 }

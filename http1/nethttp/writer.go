@@ -33,8 +33,10 @@ type writer struct {
 	written  int64  // content taken from the handler
 	sniffing bool   // no content type is known: content is held until it tells
 	held     []byte // at most sniffBytes
+	unsized  bool   // the handler wants no Content-Length, not even one that is found
 	trailers []string
 	hijacked *hijacked // nil unless the handler took the connection
+	departed departure
 }
 
 // Header is the handler's to fill until WriteHeader, and with trailers until it returns.
@@ -77,6 +79,8 @@ func (w *writer) begin(code int) {
 	if coding == "" || coding == "identity" {
 		w.length = contentLength(w.header, w.log)
 	}
+	_, set := w.header["Content-Length"]
+	w.unsized = w.length < 0 && (set || coding == "chunked")
 	w.declareTrailers()
 	if !w.bodied() {
 		w.length = -1
@@ -240,6 +244,7 @@ func (w *writer) EnableFullDuplex() error { return nil }
 // finish ends the response of a handler that returned.
 func (w *writer) finish() {
 	w.lease.end()
+	w.departed.forget()
 	if w.hijacked != nil {
 		w.hijacked.wait()
 		return
@@ -257,8 +262,8 @@ func (w *writer) finish() {
 	if err := w.tell(nil); err != nil {
 		return // http1 keeps it
 	}
-	if w.request.Method == http.MethodHead && w.written == 0 && w.length < 0 {
-		// The handler may have spared itself the content: its length is not 0 but unknown.
+	if w.length < 0 && (w.unsized && w.bodied() || w.request.Method == http.MethodHead && w.written == 0) {
+		// A handler of HEAD may have spared itself the content: its length is not 0 but unknown.
 		_ = w.res.Flush()
 	}
 }
@@ -266,6 +271,7 @@ func (w *writer) finish() {
 // retire turns away whoever still holds the writer or the hijacked connection.
 func (w *writer) retire() {
 	w.lease.end()
+	w.departed.forget()
 	if w.hijacked != nil {
 		w.hijacked.retire()
 	}
