@@ -77,6 +77,8 @@ var guests = []guest{
 	{"github.com/pelletier/go-toml/v2", []string{"cmd/holdfast"}, false, "so is its file"},
 	{"github.com/lmittmann/tint", []string{"cmd/holdfast"}, false, "and how its log looks"},
 	{"golang.org/x/term", []string{"cmd/holdfast"}, false, "and whether that goes to a terminal"},
+	{"github.com/coder/websocket", []string{"http1/nethttp"}, true, "a library of handlers runs on the adaptor"},
+	{"github.com/prometheus", []string{"http1/nethttp"}, true, "so do the handlers of its client, and its parser reads what they sent"},
 	{"github.com/chromedp", []string{"cmd/holdfast"}, true, "a browser drives the end-to-end tests"},
 }
 
