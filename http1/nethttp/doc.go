@@ -11,9 +11,12 @@
 //   - Content whose framing is broken, or that is too large or too slow, is answered with
 //     its refusal (400, 413, 408) unless the response has begun.
 //   - OPTIONS * reaches the handler, as with DisableGeneralOptionsHandler there.
-//   - Framing is the server's: of Connection only "close" counts, and Keep-Alive,
-//     Transfer-Encoding, an empty Date and WriteHeader(100) are passed over. The 100 is
-//     sent when the content is first read.
+//   - Framing is the server's: of Connection only "close" counts, in a list too, and Upgrade
+//     is named in it wherever a response has one. Keep-Alive and WriteHeader(100) are
+//     passed over, and so is Transfer-Encoding, but that "chunked" asks for no length and
+//     "identity" for the connection's end. The 100 is sent when the content is first read
+//     and has not come by then. The status line says HTTP/1.1 to clients of 1.0 as well.
+//   - A Date is always sent (RFC 9110 §6.6.1); only another one can take its place.
 //   - Control bytes in field values become spaces, not only line ends; a field whose name
 //     is no token is dropped with a log line, there in silence.
 //   - A status from 600 to 999, which no RFC knows, goes out as 500.
@@ -24,8 +27,16 @@
 //   - [http.MaxBytesReader] cannot announce the connection's end, since it asks the writer
 //     for that by an unexported method; the connection ends all the same when too much is
 //     left unread.
-//   - Hijack wants the content read to its end and nothing flushed. What the
-//     client sent behind its request stands at the front of the connection, where both
-//     the bufio.Reader and whoever reads past it find it. The peer sees the end
-//     of a hijacked connection when it is closed and the handler has returned.
+//   - Hijack fails behind WriteHeader(101) where the client did not offer to upgrade or its
+//     content is unread (RFC 9110 §7.8), and once content is refused. What the client sent
+//     behind its request stands at the front of the connection, where both the
+//     bufio.Reader and whoever reads past it find it. The peer sees the end of a hijacked
+//     connection when it is closed and the handler has returned; CloseWrite shows it at
+//     once. The access log has such a request with detached=true when that is over, and
+//     with status 0 where the handler wrote its head itself.
+//
+// BEHAVIOURS.md lists net/http's own tests, and where each is answered here.
+//
+// A connection that was hijacked stays counted, and a drain waits for it. Its handler hears
+// of the drain by [http1.Announced] with the request's context.
 package nethttp
