@@ -104,7 +104,8 @@ func (b *body) conclude(err error) {
 	switch watcher := &b.visit.watcher; {
 	case err == io.EOF && !b.closed.Load():
 		watcher.allow()
-	case err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded): // that one is the handler's own
+	case err != io.EOF && !errors.Is(err, conn.ErrStopped) && !errors.Is(err, os.ErrDeadlineExceeded):
+		// Neither stopped by us nor by a deadline of the handler's own.
 		watcher.departed()
 	}
 }

@@ -90,6 +90,9 @@ func TestHijackUnderAReader(t *testing.T) {
 		if err := <-read; err == nil {
 			t.Error("the reader was not woken")
 		}
+		if err := r.Context().Err(); err != nil {
+			t.Error("the client is taken for gone:", err)
+		}
 		_, _ = io.WriteString(stream, "taken")
 		got := make([]byte, 2)
 		if _, err := io.ReadFull(stream, got); err != nil || string(got) != "bc" {
