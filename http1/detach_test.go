@@ -190,12 +190,12 @@ func TestOfferUpgrade(t *testing.T) {
 		}
 	}), func(t *testing.T, s *site) {
 		for _, row := range []struct{ request, connection, upgrade string }{
-			{get("/"), "Upgrade", "h2c, websocket"},
+			{get("/"), "keep-alive, Upgrade", "h2c, websocket"},
 			{get("/close"), "", "h2c, websocket"}, // the reader takes the whole field away with its close
 			{"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "keep-alive, Upgrade", "h2c, websocket"},
-			{get("/field"), "Upgrade", "other"},
-			{get("/back"), "", ""},
-			{"POST /up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nContent-Length: 3\r\n\r\n", "", ""},
+			{get("/field"), "keep-alive, Upgrade", "other"},
+			{get("/back"), "keep-alive", ""},
+			{"POST /up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nContent-Length: 3\r\n\r\n", "keep-alive", ""},
 		} {
 			a := s.ask(row.request).answer("GET")
 			got := strings.Join(a.Header.Values("Connection"), "|")

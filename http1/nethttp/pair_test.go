@@ -112,8 +112,13 @@ func (o *outcome) describe(res *http.Response) {
 	o.Coding = strings.Join(res.TransferEncoding, ",")
 	o.Dated = res.Header.Get("Date") != "" || res.StatusCode < 200
 	res.Header.Del("Date")
-	if res.Header.Get("Connection") == "keep-alive" { // and for how long: the server's to say
+	// For how long it is kept is the server's to say.
+	switch other, kept := strings.CutPrefix(res.Header.Get("Connection"), "keep-alive"); {
+	case kept && other == "":
 		res.Header.Del("Connection")
+		res.Header.Del("Keep-Alive")
+	case kept:
+		res.Header.Set("Connection", strings.TrimPrefix(other, ", "))
 		res.Header.Del("Keep-Alive")
 	}
 	o.Fields, o.Trailers = flat(res.Header), flat(res.Trailer)

@@ -154,12 +154,12 @@ func fragments(t *testing.T, s *site, ended <-chan error) {
 func TestCoderWebSocketRefuses(t *testing.T) {
 	over(t, transports, echoMessages(nil), func(t *testing.T, s *site) {
 		_, h := s.fetch("/", http.StatusUpgradeRequired)
-		if h.Get("Upgrade") != "websocket" || h.Get("Connection") != "Upgrade" {
+		if h.Get("Upgrade") != "websocket" || h.Get("Connection") != "keep-alive, Upgrade" {
 			t.Error(h)
 		}
 		_, h = s.fetch("/", http.StatusForbidden, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
 			"Sec-WebSocket-Key", wsKey, "Origin", "https://elsewhere.test")
-		if h.Get("Upgrade") != "" && h.Get("Connection") != "Upgrade" {
+		if h.Get("Upgrade") != "" && h.Get("Connection") != "keep-alive, Upgrade" {
 			t.Error(h)
 		}
 	})
