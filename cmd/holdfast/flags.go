@@ -22,6 +22,8 @@ type serveCmd struct {
 	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
+	TrustedProxy []string `name:"trusted-proxy" group:"Proxies" placeholder:"CIDR" sep:"none" help:"Network or address of a proxy in front, or unix for peers on unix sockets. What it says about whom it speaks for is believed, and nobody else's word. Repeatable."`
+
 	Cert       []string `name:"cert" group:"Certificates" placeholder:"FILE" sep:"none" computed:"the local CA issues one" brief:"" help:"Certificate chain, PEM, the leaf first. Repeatable, each with its --key; the name that a client asks for picks one, the first is the default."`
 	Key        []string `name:"key" group:"Certificates" placeholder:"FILE" sep:"none" brief:"" help:"Private key, PEM, of the --cert in the same place. Both are read again when they change and on SIGHUP."`
 	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it."`

@@ -28,6 +28,8 @@ var layerRows = []layerRow{
 	{"https", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTPS }, ":1", ":2", ":3", "127.0.0.1:8443", ":8443"},
 	{"http", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTP }, ":1", ":2", ":3", "", ":8080"},
 	{"public-https-port", "1", "2", `3`, func(s *settings) any { return s.PublicHTTPSPort }, 1, 2, 3, 0, nil},
+	{"trusted-proxy", "10.0.0.0/8", "::1, unix", `["192.0.2.1", "10.0.0.0/8"]`, func(s *settings) any { return s.TrustedProxies },
+		trusted(false, "10.0.0.0/8"), trusted(true, "::1/128"), trusted(false, "192.0.2.1/32", "10.0.0.0/8"), trustedProxies{}, nil},
 	{"state", "/a", "/b", `"/c"`, func(s *settings) any { return s.StateDir }, "/a", "/b", "/c", "/home/.local/state/holdfast", nil},
 	{"sni-unknown", "default", "default", `"default"`, func(s *settings) any { return s.SNIUnknown },
 		certs.DefaultForUnknown, certs.DefaultForUnknown, certs.DefaultForUnknown, certs.RejectUnknown, nil},
@@ -111,6 +113,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	r := &reader{values: values}
 	s := new(settings)
 	s.readListeners(r)
+	s.readProxies(r)
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)

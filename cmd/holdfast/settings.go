@@ -20,6 +20,8 @@ type settings struct {
 	HTTPS, HTTP     string // addresses to listen on; "" for none
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
 
+	TrustedProxies trustedProxies
+
 	Pairs      []certs.Pair
 	StateDir   string // "" when there is none, and then StateWhy says why
 	StateWhy   string
@@ -65,6 +67,7 @@ func (c *call) settings() (*settings, []fault) {
 	r := &reader{values: values, faults: append(c.faults, faults...)}
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r)
+	s.readProxies(r)
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)
