@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -12,10 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listen binds a TCP address for a [Listener]. Port 0 takes a free one. MPTCP is off: Go
-// turns it on by default, and such a socket cannot be handed over to a successor by port
-// steering.
+// Listen binds an address for a [Listener]: host:port for TCP, where port 0 takes a free
+// one, or unix:PATH, for which see [ListenUnix]. MPTCP is off: Go turns it on by default,
+// and such a socket cannot be handed over to a successor by port steering.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(addr, UnixPrefix); ok {
+		return ListenUnix(ctx, path)
+	}
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	return lc.Listen(ctx, "tcp", addr)

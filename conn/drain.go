@@ -13,12 +13,16 @@ func (s *Server) Announce() {
 
 // CloseListeners lets the accept loops take what waits in their queues, for 2 s at most,
 // and then closes the listeners. When ctx is done before, it closes them at once. When it
-// returns no further connection is accepted. A listener whose Serve was never called is
+// returns no further connection is accepted. A unix socket's path goes first, so that none
+// comes between the last accept and the close. A listener whose Serve was never called is
 // not known here and stays open.
 func (s *Server) CloseListeners(ctx context.Context) {
 	s.setUp()
 	loops := s.acceptors.beginClosing()
 	for _, a := range loops {
+		if l, ok := a.l.Listener.(interface{ withdraw() }); ok {
+			l.withdraw()
+		}
 		// Wakes a loop that blocks in Accept; it then gives itself fresh deadlines.
 		if setDeadline(a.l, past) != nil {
 			_ = a.l.Close()

@@ -98,7 +98,7 @@ func (s *Server) tellRefused(c *Conn) {
 		return
 	}
 	l := s.tracker.ledger()
-	s.log.Warn("connections refused: over a limit", "latest_client", c.remote, "refused", l.Refused, "open", l.Open,
+	s.log.Warn("connections refused: over a limit", "latest_client", c.client(), "refused", l.Refused, "open", l.Open,
 		"limit", s.limits.Connections, "limit_per_ip", s.limits.ConnectionsPerIP)
 }
 
@@ -112,7 +112,7 @@ func (s *Server) run(c *Conn) {
 			return
 		}
 		if v := recover(); v != nil {
-			s.log.Error("connection handler panicked", "client", c.remote, "panic", v, "stack", string(debug.Stack()))
+			s.log.Error("connection handler panicked", "client", c.client(), "panic", v, "stack", string(debug.Stack()))
 		}
 		if !closed { // by a panic or runtime.Goexit
 			c.cut()
@@ -161,7 +161,7 @@ func (s *Server) serve(c *Conn) (end ending, rests bool) {
 //
 //go:noinline
 func (s *Server) tellBroken(what string, c *Conn, err error) {
-	s.log.Debug(what, "client", c.remote, "error", err)
+	s.log.Debug(what, "client", c.client(), "error", err)
 }
 
 // handshake runs the TLS handshake under its clock, which is absolute for both
@@ -203,6 +203,14 @@ func looksLikeText(header [5]byte) bool {
 		}
 	}
 	return true
+}
+
+// client is the peer as a log names it.
+func (c *Conn) client() string {
+	if !c.remote.IsValid() {
+		return "unix"
+	}
+	return c.remote.String()
 }
 
 // addrPort is a's address and port, the zero value for one that has none.

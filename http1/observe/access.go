@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
@@ -44,7 +45,8 @@ const (
 // AccessLog returns an observer that logs each record as one line at level Info, with
 // the message "request" and the time at which the request ended.
 //
-// The line holds the request's id, client, method, target, authority, protocol, status
+// The line holds the request's id, client (unix for one on a unix
+// socket), method, target, authority, protocol, status
 // (0 when no response was begun, or none by the server), bytes of content, duration in
 // milliseconds, and, over TLS, the version and the key exchange group, and as request_id
 // the id by which a trusted caller knows the request. Where the handler took the
@@ -65,7 +67,7 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 		line := slog.NewRecord(r.Start.Add(r.Duration), slog.LevelInfo, "request", 0)
 		line.AddAttrs(
 			slog.String(keyID, r.ID),
-			slog.String(keyClient, r.Client.String()),
+			slog.String(keyClient, clientText(r.Client)),
 			slog.String(keyMethod, Escape(r.Method, methodLimitBytes)),
 			slog.String(keyTarget, Escape(r.Target, targetLimitBytes)),
 			slog.String(keyAuthority, Escape(r.Authority, authorityLimitBytes)),
@@ -84,6 +86,14 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 		addEnding(&line, r)
 		_ = handler.Handle(ctx, line) // a log that cannot be written fails no request
 	}
+}
+
+// clientText is a client's address, or unix: a peer on a unix socket has none.
+func clientText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "unix"
+	}
+	return a.String()
 }
 
 // milliseconds rounds to the microsecond: more digits are noise.

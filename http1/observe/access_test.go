@@ -55,6 +55,13 @@ func textLine(r *http1.Record, color bool) string {
 }
 
 func TestAccessLogJSON(t *testing.T) {
+	t.Run("a client on a unix socket has no address, and is called so", func(t *testing.T) {
+		r := record()
+		r.Client = netip.AddrPort{}
+		if got := jsonLine(t, r)["client"]; got != "unix" {
+			t.Errorf("client is %v", got)
+		}
+	})
 	t.Run("a completed request has the stable keys and no more", func(t *testing.T) {
 		want := map[string]any{
 			"time": "2025-03-01T12:04:05.003141Z", "level": "INFO", "msg": "request",
