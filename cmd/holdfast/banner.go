@@ -40,10 +40,10 @@ func banner(w io.Writer, log *slog.Logger, form logForm, l listening) {
 func (l *listening) attributes() []any {
 	attributes := []any{"urls", l.urls(), "root", l.Root, "version", l.Version}
 	if l.HTTPS != nil {
-		attributes = append(attributes, "https", l.HTTPS.String())
+		attributes = append(attributes, "https", addressText(l.HTTPS))
 	}
 	if l.HTTP != nil {
-		attributes = append(attributes, "http", l.HTTP.String())
+		attributes = append(attributes, "http", addressText(l.HTTP))
 	}
 	if l.CertSource != "" {
 		attributes = append(attributes, "cert_source", l.CertSource, "cert_expiry", l.CertExpiry.UTC())
@@ -79,7 +79,7 @@ func (l *listening) text() string {
 		line("certificate", plain(l.CertSource)+", expires "+l.expiry())
 	}
 	if l.CAPath != "" && l.HTTPS != nil {
-		line("try", "curl --cacert "+shellWord(l.CAPath)+" "+listenerURL("https", l.HTTPS))
+		line("try", "curl --cacert "+shellWord(l.CAPath)+curlTarget(l.HTTPS))
 		line("trust", "holdfast certs ca --state "+shellWord(filepath.Dir(l.CAPath)))
 	}
 	b.WriteString("  Ctrl-C to stop, again to force\n\n")
@@ -107,8 +107,11 @@ func (l *listening) expiry() string {
 
 // listenerURL is a URL under which this machine reaches the listener. A wildcard address
 // is none that a browser takes everywhere: it becomes localhost, which is also on
-// the local certificate.
+// the local certificate. A unix socket has no URL, and its address stands for one.
 func listenerURL(scheme string, addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return plain(addressText(addr))
+	}
 	at, err := netip.ParseAddrPort(addr.String())
 	if err != nil {
 		return scheme + "://" + plain(addr.String()) + "/"
@@ -124,6 +127,14 @@ func listenerURL(scheme string, addr net.Addr) string {
 		host += ":" + strconv.Itoa(int(at.Port()))
 	}
 	return scheme + "://" + host + "/"
+}
+
+// curlTarget is what curl asks for to reach the TLS listener.
+func curlTarget(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return " --unix-socket " + shellWord(addr.String()) + " https://localhost/"
+	}
+	return " " + listenerURL("https", addr)
 }
 
 // reach adds what the URL does not say of a wildcard.

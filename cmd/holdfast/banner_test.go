@@ -58,6 +58,10 @@ func TestBannerVariants(t *testing.T) {
 		{"a certificate from files needs no curl line", func(l *listening) { l.CertSource, l.CAPath = "file a.pem", "" }, "file a.pem, expires", "--cacert"},
 		{"one that ends soon counts hours", func(l *listening) { l.CertExpiry = l.Now.Add(5*time.Hour + time.Minute) }, "(in 5 hours)", "days"},
 		{"one that has ended says so", func(l *listening) { l.CertExpiry = l.Now.Add(-time.Hour) }, "(it has expired)", "(in "},
+		{"a unix socket is shown by its path, and as curl takes it", func(l *listening) { l.HTTPS = &net.UnixAddr{Net: "unix", Name: "/run/a b"} },
+			"  https        unix:/run/a b\n", "127.0.0.1"},
+		{"and curl is told of it", func(l *listening) { l.HTTPS = &net.UnixAddr{Net: "unix", Name: "/run/a b"} },
+			"ca.pem' --unix-socket '/run/a b' https://localhost/\n", "127.0.0.1"},
 		{"a root's name obeys no terminal", func(l *listening) { l.Root = "/a\x1b[2Jb" }, `/a\x1b[2Jb`, "\x1b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -103,8 +107,8 @@ func TestListenerURL(t *testing.T) {
 			t.Errorf("%s has %q, want %q", addr, got, want)
 		}
 	}
-	if got := listenerURL("https", &net.UnixAddr{Name: "/run/s", Net: "unix"}); got != "https:///run/s/" {
-		t.Errorf("an address of another kind has %q", got)
+	if got := listenerURL("https", &net.UnixAddr{Name: "/run/s", Net: "unix"}); got != "unix:/run/s" {
+		t.Errorf("a unix socket has %q", got)
 	}
 }
 

@@ -18,7 +18,7 @@ type commandLine struct {
 type serveCmd struct {
 	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
 
-	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, or :port for every address of the machine. Port 0 picks a free one; off listens for none."`
+	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
 	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 

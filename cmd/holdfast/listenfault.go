@@ -2,10 +2,15 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+
+	"github.com/holdfast-server/holdfast/conn"
 )
 
 // privilegedPorts end below the kernel's usual net.ipv4.ip_unprivileged_port_start.
@@ -14,6 +19,9 @@ const privilegedPorts = 1024
 // listenFault says why the address of the named flag, such as "https", cannot be
 // listened on and what to do, from the error of net.Listen.
 func listenFault(flag, addr string, err error) fault {
+	if path, ok := strings.CutPrefix(addr, conn.UnixPrefix); ok {
+		return socketFault(flag, path, err)
+	}
 	f := fault{What: "cannot listen on " + plain(addr), Where: "--" + flag}
 	_, port, _ := net.SplitHostPort(addr)
 	var dns *net.DNSError
@@ -37,6 +45,27 @@ func listenFault(flag, addr string, err error) fault {
 		f.Mend = "check its spelling, or give an IP address with --" + flag
 	default:
 		f.Why, f.Mend = plain(bareListenError(err)), "choose another address with --"+flag
+	}
+	return f
+}
+
+// socketFault is listenFault for a unix socket.
+func socketFault(flag, path string, err error) fault {
+	f := fault{What: "cannot listen on " + plain(conn.UnixPrefix+path), Where: "--" + flag, Mend: "choose another path with --" + flag}
+	dir := shellWord(filepath.Dir(path))
+	switch {
+	case errors.Is(err, conn.ErrSocketLive):
+		f.Why = "another process listens on it"
+		f.Mend = "see which with ss -lxp src " + shellWord(path) + ", or choose another path with --" + flag
+	case errors.Is(err, conn.ErrNoSocket):
+		f.Why = "there is something else than a socket, which is left as it is"
+	case errors.Is(err, fs.ErrNotExist):
+		f.Why, f.Mend = "its directory is missing", "make it with mkdir "+dir
+	case errors.Is(err, fs.ErrPermission):
+		f.Why = "this user may not make files in its directory, or has no use of those that are there"
+		f.Mend = "look at ls -l " + dir + ", or choose another path with --" + flag
+	default:
+		f.Why = plain(bareListenError(err))
 	}
 	return f
 }

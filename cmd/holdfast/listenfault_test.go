@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/holdfast-server/holdfast/conn"
 )
 
 func listenError(err error) error {
@@ -29,6 +32,12 @@ func TestListenFault(t *testing.T) {
 		{"no IPv6", "[::1]:443", listenError(syscall.EAFNOSUPPORT), []string{"most likely IPv6"}},
 		{"a host name that is none", "nowhere.invalid:443", &net.OpError{Op: "listen", Err: &net.DNSError{Err: "no such host", Name: "nowhere.invalid"}},
 			[]string{"the host name has no address here: no such host; check its spelling"}},
+		{"a socket that is served", "unix:/run/s", conn.ErrSocketLive, []string{
+			"cannot listen on unix:/run/s (--https): another process listens on it; see which with ss -lxp src /run/s, or choose another path with --https"}},
+		{"something else than a socket", "unix:/run/s", conn.ErrNoSocket, []string{"something else than a socket, which is left as it is; choose another path with --https"}},
+		{"a socket in no directory", "unix:/run/a b/s", fs.ErrNotExist, []string{"its directory is missing; make it with mkdir '/run/a b'"}},
+		{"a socket in somebody's directory", "unix:/run/s", fs.ErrPermission, []string{"may not make files in its directory", "ls -l /run, or choose"}},
+		{"anything else about a socket", "unix:/run/s", listenError(syscall.ENOBUFS), []string{"bind: no buffer space available; choose another path with --https"}},
 		{"anything else", ":1", listenError(syscall.ENOBUFS), []string{"bind: no buffer space available; choose another address"}},
 		{"an error of another kind", ":1", errors.New("odd\n"), []string{`: odd\x0a; `}},
 	} {

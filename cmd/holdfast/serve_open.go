@@ -111,10 +111,19 @@ func (h *house) furnish(s *settings, std streams) {
 		case s.HTTPS == "":
 			l.listener.Handler = site
 		default:
-			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: h.address("https").(*net.TCPAddr).Port}
+			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https"))}
 			l.listener.Handler = h.protocol(s, to, observer)
 		}
 	}
+}
+
+// portOr443 is an address's port, or the usual one where a unix socket has none: then a
+// proxy listens for TLS, elsewhere.
+func portOr443(addr net.Addr) int {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 443
 }
 
 // protocol makes a server of HTTP/1.1 for one handler; the house keeps its books.

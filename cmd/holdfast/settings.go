@@ -91,7 +91,7 @@ func (s *settings) readListeners(r *reader) {
 	case clash(s.HTTPS, s.HTTP):
 		r.faults = append(r.faults, fault{
 			What: "https and http are both on " + s.HTTPS, Where: from(https, http),
-			Why: "one port speaks one of them", Mend: "give --http another port", Usage: true,
+			Why: "one address speaks one of them", Mend: "give --http another", Usage: true,
 		})
 	}
 }
