@@ -61,16 +61,21 @@ type Conn struct {
 	accepted time.Time
 	remote   netip.AddrPort
 	local    netip.AddrPort
+	trusted  bool       // the listener trusts the peer
+	source   netip.Addr // what it counts under; not valid for nothing. The tracker's.
 	sock     *socket
 	stream   net.Conn // sock, or TLS on it
 	tls      *tls.ConnectionState
 	waiter   waiter
+
+	prefaceBytes int64 // how long the peer's preface was
 
 	parked  int64       // what the socket had received when the wait for a request began
 	begun   time.Time   // when the latest request's head clock began
 	body    pace        // of the content being read
 	slow    bool        // it was too slow: said with the bytes, and again at the next read
 	resting bool        // Await gave its wait up for a rest
+	opened  bool        // preface and handshake are behind it
 	broken  bool        // the peer must see a cut
 	forced  atomic.Bool // Cut closed it
 	ended   atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
@@ -103,10 +108,12 @@ func (c *Conn) ID() uint64 { return c.id }
 // Accepted is when the connection was accepted.
 func (c *Conn) Accepted() time.Time { return c.accepted }
 
-// Remote is the peer's address; not valid for a unix socket.
+// Remote is the client's address: the peer's, unless the [Preface] of a trusted one says
+// otherwise. It is not valid for a unix socket.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
 
-// Local is our own address; not valid for a unix socket.
+// Local is the address that the client connected to: our own, unless the preface says
+// otherwise. It is not valid for a unix socket.
 func (c *Conn) Local() netip.AddrPort { return c.local }
 
 // TLS describes the session; nil without TLS. It is not to be changed.

@@ -16,7 +16,7 @@
 // change together, under the connection's lock, in [Conn.change] and nowhere else.
 //
 //	from -> to          when                                    read clock                     write clock
-//	-> New              accepted and tracked; TLS handshake     handshake, then head: absolute handshake
+//	-> New              accepted; preface, TLS handshake        handshake, then head: absolute handshake
 //	New, Idle -> Active the first byte of a request arrived     head: absolute, never extended
 //	Active, in the body [Conn.BeginBody]; the handler reads     stall and minimum rate
 //	Active, writing     any write                                                              stall, renewed by progress; minimum rate
@@ -35,6 +35,12 @@
 // stack either: the handler is left with [ErrResting], a new goroutine waits for the
 // socket, and the handler is called again when there is something to do. State, clock and
 // drain are the same for a connection at rest.
+//
+// # Proxies
+//
+// A [Listener] may trust peers. From those, and from nobody else, a [Preface] says who the
+// client is: that address is what a handler, the log and the limit of connections per
+// address see.
 //
 // # Pacing
 //

@@ -8,9 +8,10 @@ type Limits struct {
 	// more is refused: reset at once and counted.
 	Connections int
 	// ConnectionsPerIP is the same for one IPv4 address or one IPv6 /64; 0 for no limit.
+	// A trusted proxy has none, nor does a unix socket.
 	ConnectionsPerIP int
 
-	HandshakeTimeout time.Duration // for the whole TLS handshake; 10 s
+	HandshakeTimeout time.Duration // for a preface and the whole TLS handshake; 10 s
 	HeadTimeout      time.Duration // for a whole head, never extended; 10 s
 	IdleTimeout      time.Duration // between requests; 60 s
 	StallTimeout     time.Duration // without progress, either way; 30 s

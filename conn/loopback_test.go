@@ -53,7 +53,7 @@ func newStationOn(t testing.TB, o options, source net.Listener) *station {
 		t: t, lines: &lines{more: o.more}, source: source, tls: o.tls, served: make(chan error, 1),
 		server: &conn.Server{Limits: o.limits, Log: slog.New(slog.DiscardHandler)},
 	}
-	l := &conn.Listener{Listener: source, Handler: s.lines}
+	l := &conn.Listener{Listener: source, Handler: s.lines, Trusts: o.trusts, Preface: o.preface}
 	if o.listener != nil {
 		l.Listener = o.listener(source)
 	}

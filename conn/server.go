@@ -33,6 +33,15 @@ type Listener struct {
 	// is expected: a short message in the protocol it will have meant. It is called by
 	// the connection's goroutine; nil for no message.
 	NotTLS func(*Conn) []byte
+
+	// Trusts, when not nil, tells whether the peer at an address is a proxy of ours; an
+	// address that is not valid is a unix socket's peer. Its connections come for many
+	// clients, so ConnectionsPerIP does not bound them, and one that it closes without a
+	// byte was a health check. It is called once for a connection, and must not block.
+	Trusts func(peer netip.Addr) bool
+	// Preface, when not nil, is read from trusted peers, which must send it, and looked for
+	// with nobody else. ConnectionsPerIP then counts the client that it names.
+	Preface Preface
 }
 
 // Server accepts, tracks and drains connections from any number of listeners. Its fields
@@ -135,13 +144,13 @@ func (s *Server) run(c *Conn) {
 	}
 }
 
-// serve shakes hands, at first, and lets the handler speak.
+// serve begins the connection, the first time, and lets the handler speak.
 func (s *Server) serve(c *Conn) (end ending, rests bool) {
-	if c.listener.TLS != nil && c.tls == nil {
-		if err := c.handshake(); err != nil {
-			s.tellBroken("TLS handshake failed", c, err)
-			return handshakeFailed, false
+	if !c.opened {
+		if err := c.begin(); err != nil {
+			return s.unbegun(c, err), false
 		}
+		c.opened = true
 	}
 	if c.waiter == nil {
 		c.waiter = newWaiter(c.stream, c.sock)
@@ -164,15 +173,30 @@ func (s *Server) tellBroken(what string, c *Conn, err error) {
 	s.log.Debug(what, "client", c.client(), "error", err)
 }
 
-// handshake runs the TLS handshake under its clock, which is absolute for both
-// directions.
-func (c *Conn) handshake() error {
-	t := tls.Server(c.sock, c.listener.TLS)
+// begin reads the preface and makes the TLS handshake, where they are asked for. One clock
+// is over both, absolute and for both directions.
+func (c *Conn) begin() error {
+	if !c.hasPreface() && c.listener.TLS == nil {
+		return nil
+	}
 	c.enter(New, clockHandshake, c.server.limits.HandshakeTimeout)
 	c.armRead()
 	c.sock.writeUntil(time.Now().Add(c.server.limits.HandshakeTimeout))
+	defer c.sock.writeUntil(time.Time{})
+	if c.hasPreface() {
+		if err := c.readPreface(); err != nil {
+			return err
+		}
+	}
+	if c.listener.TLS == nil {
+		return nil
+	}
+	return c.handshake()
+}
+
+func (c *Conn) handshake() error {
+	t := tls.Server(c.sock, c.listener.TLS)
 	err := t.Handshake()
-	c.sock.writeUntil(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return ErrHandshakeTimeout
 	}

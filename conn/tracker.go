@@ -27,23 +27,48 @@ func (t *tracker) admit(c *Conn, l *Limits) bool {
 	t.books.Accepted++
 	t.last++
 	c.id = t.last
-	source := sourceOf(c.remote)
+	source := c.remote
+	if c.trusted {
+		source = netip.AddrPort{} // it comes for many
+	}
 	full := l.Connections > 0 && len(t.conns) >= l.Connections
-	greedy := l.ConnectionsPerIP > 0 && source.IsValid() && t.perIP[source] >= l.ConnectionsPerIP
-	if t.sealed || full || greedy {
+	if t.sealed || full || !t.count(c, source, l) {
 		t.books.Refused++
 		return false
 	}
 	if t.conns == nil {
-		t.conns, t.perIP = map[*Conn]struct{}{}, map[netip.Addr]int{}
+		t.conns = map[*Conn]struct{}{}
 	}
 	t.conns[c] = struct{}{}
-	if l.ConnectionsPerIP > 0 && source.IsValid() {
-		t.perIP[source]++
-	}
 	t.books.Open++
 	t.wg.Add(1)
 	return true
+}
+
+// count counts c under its client's address, unless that has reached its limit. The caller
+// holds t.mu.
+func (t *tracker) count(c *Conn, client netip.AddrPort, l *Limits) bool {
+	source := sourceOf(client)
+	if l.ConnectionsPerIP <= 0 || !source.IsValid() {
+		return true
+	}
+	if t.perIP[source] >= l.ConnectionsPerIP {
+		return false
+	}
+	if t.perIP == nil {
+		t.perIP = map[netip.Addr]int{}
+	}
+	c.source = source
+	t.perIP[source]++
+	return true
+}
+
+// attribute counts a proxy's connection under the client that it turned out to be for. It
+// returns false when that one has reached its limit.
+func (t *tracker) attribute(c *Conn, l *Limits) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count(c, c.remote, l)
 }
 
 // forget ends the tracking of c and books how it ended. It is the last thing that c's
@@ -52,10 +77,10 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.conns, c)
-	if source := sourceOf(c.remote); t.perIP[source] > 1 {
-		t.perIP[source]--
+	if t.perIP[c.source] > 1 {
+		t.perIP[c.source]--
 	} else {
-		delete(t.perIP, source)
+		delete(t.perIP, c.source)
 	}
 	t.books.Open--
 	*t.books.column(e)++
@@ -105,6 +130,7 @@ func (s *Server) newConn(raw rawConn, l *Listener) *Conn {
 		server: s, listener: l, accepted: time.Now(), sock: newSocket(raw, &s.limits),
 		remote: addrPort(raw.RemoteAddr()), local: addrPort(raw.LocalAddr()),
 	}
+	c.trusted = l.trusts(c.remote.Addr())
 	c.stream = c.sock
 	return c
 }

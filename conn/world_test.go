@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"testing"
@@ -46,6 +47,8 @@ type options struct {
 	notTLS   string
 	more     map[string]verb
 	listener func(net.Listener) net.Listener // wraps the source
+	trusts   func(netip.Addr) bool
+	preface  conn.Preface
 }
 
 // inWorld runs test in a bubble of virtual time. Afterwards the server is stopped, and
@@ -59,7 +62,7 @@ func inWorld(t *testing.T, o options, test func(t *testing.T, w *world)) {
 			tls: o.tls, served: make(chan error, 1),
 		}
 		w.server = &conn.Server{Limits: o.limits, Log: slog.New(slog.NewTextHandler(w.log, nil))}
-		l := &conn.Listener{Listener: w.source, Handler: w.lines, NotTLS: func(*conn.Conn) []byte { return []byte(o.notTLS) }}
+		l := &conn.Listener{Listener: w.source, Handler: w.lines, NotTLS: func(*conn.Conn) []byte { return []byte(o.notTLS) }, Trusts: o.trusts, Preface: o.preface}
 		if o.listener != nil {
 			l.Listener = o.listener(w.source)
 		}
