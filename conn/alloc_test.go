@@ -75,7 +75,7 @@ func newEchoes(t testing.TB, o options) (*echoes, *client) {
 	}
 	l := &conn.Listener{Listener: s.source, Handler: h}
 	if o.tls {
-		l.TLS = serverTLS()
+		l.TLS = o.serverTLS()
 	}
 	go func() { s.served <- s.server.Serve(l) }()
 	t.Cleanup(s.end)

@@ -47,9 +47,11 @@ func (s *Server) CloseListeners(ctx context.Context) {
 // all connections are gone; the goroutine behind it ends then. Call it once, after
 // CloseListeners.
 func (s *Server) Drain() <-chan struct{} {
+	s.setUp()
 	for _, c := range s.tracker.all() {
 		c.drain()
 	}
+	s.drainedOnce.Do(func() { close(s.drained) })
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

@@ -1,6 +1,9 @@
 package conn
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // Limits bound what a peer can cost. A zero field means its default.
 type Limits struct {
@@ -10,6 +13,12 @@ type Limits struct {
 	// ConnectionsPerIP is the same for one IPv4 address or one IPv6 /64; 0 for no limit.
 	// A trusted proxy has none, nor does a unix socket.
 	ConnectionsPerIP int
+
+	// Handshakes is how many TLS handshakes may compute at once; 8 for each core that Go
+	// may use, and 16 at least. More of them wait for their turn, under their clock. One
+	// computes from bytes of its peer to ours: the signature, and the tls.Config's callbacks,
+	// which should not wait for anything.
+	Handshakes int
 
 	HandshakeTimeout time.Duration // for a preface and the whole TLS handshake; 10 s
 	HeadTimeout      time.Duration // for a whole head, never extended; 10 s
@@ -26,6 +35,7 @@ type Limits struct {
 // DefaultLimits are the limits of the zero Limits, spelled out.
 func DefaultLimits() Limits {
 	return Limits{
+		Handshakes:        max(16, 8*runtime.GOMAXPROCS(0)),
 		HandshakeTimeout:  10 * time.Second,
 		HeadTimeout:       10 * time.Second,
 		IdleTimeout:       60 * time.Second,
@@ -47,6 +57,9 @@ func (l Limits) withDefaults() Limits {
 		if *f.have <= 0 {
 			*f.have = f.value
 		}
+	}
+	if l.Handshakes <= 0 {
+		l.Handshakes = d.Handshakes
 	}
 	if l.MinBytesPerSecond == 0 {
 		l.MinBytesPerSecond = d.MinBytesPerSecond

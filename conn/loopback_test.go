@@ -58,7 +58,7 @@ func newStationOn(t testing.TB, o options, source net.Listener) *station {
 		l.Listener = o.listener(source)
 	}
 	if o.tls {
-		l.TLS = serverTLS()
+		l.TLS = o.serverTLS()
 	}
 	go func() { s.served <- s.server.Serve(l) }()
 	t.Cleanup(s.end)

@@ -104,7 +104,7 @@ func TestLimitsDefaults(t *testing.T) {
 		t.Errorf("the zero Limits mean %+v", got)
 	}
 	mine := Limits{
-		Connections: 1, ConnectionsPerIP: 2, HandshakeTimeout: 3, HeadTimeout: 4, IdleTimeout: 5, StallTimeout: 6,
+		Connections: 1, ConnectionsPerIP: 2, Handshakes: 8, HandshakeTimeout: 3, HeadTimeout: 4, IdleTimeout: 5, StallTimeout: 6,
 		MinBytesPerSecond: -1, RateGrace: 7,
 	}
 	if got := mine.withDefaults(); got != mine {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -61,6 +60,10 @@ type Server struct {
 	tracker   tracker
 	acceptors acceptors
 
+	handshakes  chan struct{} // holds one for each that computes
+	drained     chan struct{} // closed once the drain has reached every connection
+	drainedOnce sync.Once
+
 	refusalTold  atomic.Int64 // when, in Unix seconds
 	announced    atomic.Bool
 	announcement chan struct{}
@@ -75,6 +78,8 @@ func (s *Server) setUp() {
 			s.log = slog.New(slog.DiscardHandler)
 		}
 		s.announcement = make(chan struct{})
+		s.handshakes = make(chan struct{}, s.limits.Handshakes)
+		s.drained = make(chan struct{})
 		s.acceptors.closing = make(chan struct{})
 	})
 }
@@ -192,22 +197,6 @@ func (c *Conn) begin() error {
 		return nil
 	}
 	return c.handshake()
-}
-
-func (c *Conn) handshake() error {
-	t := tls.Server(c.sock, c.listener.TLS)
-	err := t.Handshake()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return ErrHandshakeTimeout
-	}
-	if err != nil {
-		c.refuseHandshake(err)
-		return err
-	}
-	c.stream = t
-	state := t.ConnectionState()
-	c.tls = &state
-	return nil
 }
 
 // refuseHandshake tells a peer that does not speak TLS so, in its own words.

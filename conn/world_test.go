@@ -49,6 +49,7 @@ type options struct {
 	listener func(net.Listener) net.Listener // wraps the source
 	trusts   func(netip.Addr) bool
 	preface  conn.Preface
+	config   func(*tls.Config) // changes the server's
 }
 
 // inWorld runs test in a bubble of virtual time. Afterwards the server is stopped, and
@@ -67,7 +68,7 @@ func inWorld(t *testing.T, o options, test func(t *testing.T, w *world)) {
 			l.Listener = o.listener(w.source)
 		}
 		if o.tls {
-			l.TLS = serverTLS()
+			l.TLS = o.serverTLS()
 		}
 		go func() { w.served <- w.server.Serve(l) }()
 		synctest.Wait()
@@ -315,8 +316,12 @@ var certificate = sync.OnceValue(func() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 })
 
-func serverTLS() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{certificate()}, MinVersion: tls.VersionTLS12}
+func (o *options) serverTLS() *tls.Config {
+	config := &tls.Config{Certificates: []tls.Certificate{certificate()}, MinVersion: tls.VersionTLS12}
+	if o.config != nil {
+		o.config(config)
+	}
+	return config
 }
 
 func clientTLS() *tls.Config {
