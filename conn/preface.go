@@ -54,7 +54,7 @@ func (s *Server) unbegun(c *Conn, err error) ending {
 	switch {
 	case errors.Is(err, errOverLimit):
 		c.broken = true
-		s.tellRefused(c)
+		s.tellRefused(c, 1)
 		return refused
 	case c.onlyProbed(err):
 		return quiet

@@ -198,7 +198,7 @@ func TestLimitPerClientBehindAProxy(t *testing.T) {
 		_ = first.Close()
 		synctest.Wait()
 		w.dialProxied(line("203.0.113.9:5")).ask("echo a", "a")
-		if log := w.log.String(); !strings.Contains(log, "latest_client=203.0.113.9:3") {
+		if log := w.log.String(); !strings.Contains(log, "latest_client=203.0.113.9:3 refused=1 ") {
 			t.Errorf("the log names somebody else: %s", log)
 		}
 		w.end()

@@ -97,22 +97,22 @@ func (s *Server) start(nc net.Conn, l *Listener) {
 	c := s.newConn(raw, l)
 	if !s.tracker.admit(c, &s.limits) {
 		c.sock.reset()
-		s.tellRefused(c)
+		s.tellRefused(c, 0)
 		return
 	}
 	go s.run(c)
 }
 
 // tellRefused logs that a limit is reached: once at first and then once an interval with
-// what the ledger counts, for a flood must not flood the log.
-func (s *Server) tellRefused(c *Conn) {
+// what the ledger counts, and is about to, for a flood must not flood the log.
+func (s *Server) tellRefused(c *Conn, unbooked int64) {
 	now := time.Now().Unix()
 	last := s.refusalTold.Load()
 	if now-last < int64(refusalInterval/time.Second) || !s.refusalTold.CompareAndSwap(last, now) {
 		return
 	}
 	l := s.tracker.ledger()
-	s.log.Warn("connections refused: over a limit", "latest_client", c.client(), "refused", l.Refused, "open", l.Open,
+	s.log.Warn("connections refused: over a limit", "latest_client", c.client(), "refused", l.Refused+unbooked, "open", l.Open,
 		"limit", s.limits.Connections, "limit_per_ip", s.limits.ConnectionsPerIP)
 }
 
