@@ -22,7 +22,8 @@ type serveCmd struct {
 	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
-	TrustedProxy []string `name:"trusted-proxy" group:"Proxies" placeholder:"CIDR" sep:"none" help:"Network or address of a proxy in front, or unix for peers on unix sockets. What it says about whom it speaks for is believed, and nobody else's word. Repeatable."`
+	TrustedProxy  []string `name:"trusted-proxy" group:"Proxies" placeholder:"CIDR" sep:"none" help:"Network or address of a proxy in front, or unix for peers on unix sockets. What it says about whom it speaks for is believed, and nobody else's word. Its connections have no limit per address. Repeatable."`
+	ProxyProtocol string   `name:"proxy-protocol" group:"Proxies" placeholder:"on|off" default:"off" help:"Trusted proxies begin each connection with the PROXY protocol, version 1 or 2: it names the client. Connections from elsewhere are taken as they are."`
 
 	Cert       []string `name:"cert" group:"Certificates" placeholder:"FILE" sep:"none" computed:"the local CA issues one" brief:"" help:"Certificate chain, PEM, the leaf first. Repeatable, each with its --key; the name that a client asks for picks one, the first is the default."`
 	Key        []string `name:"key" group:"Certificates" placeholder:"FILE" sep:"none" brief:"" help:"Private key, PEM, of the --cert in the same place. Both are read again when they change and on SIGHUP."`

@@ -30,6 +30,7 @@ var layerRows = []layerRow{
 	{"public-https-port", "1", "2", `3`, func(s *settings) any { return s.PublicHTTPSPort }, 1, 2, 3, 0, nil},
 	{"trusted-proxy", "10.0.0.0/8", "::1, unix", `["192.0.2.1", "10.0.0.0/8"]`, func(s *settings) any { return s.TrustedProxies },
 		trusted(false, "10.0.0.0/8"), trusted(true, "::1/128"), trusted(false, "192.0.2.1/32", "10.0.0.0/8"), trustedProxies{}, nil},
+	{"proxy-protocol", "off", "off", `false`, func(s *settings) any { return s.ProxyProtocol }, false, false, false, false, nil},
 	{"state", "/a", "/b", `"/c"`, func(s *settings) any { return s.StateDir }, "/a", "/b", "/c", "/home/.local/state/holdfast", nil},
 	{"sni-unknown", "default", "default", `"default"`, func(s *settings) any { return s.SNIUnknown },
 		certs.DefaultForUnknown, certs.DefaultForUnknown, certs.DefaultForUnknown, certs.RejectUnknown, nil},

@@ -103,6 +103,7 @@ func (h *house) furnish(s *settings, std streams) {
 	}
 	site := h.protocol(s, files.New(h.root, files.Options{Log: h.log}), observer)
 	for _, l := range h.listeners {
+		s.receive(l.listener)
 		switch {
 		case l.name == "https":
 			l.listener.TLS = h.certificates.tlsConfig()

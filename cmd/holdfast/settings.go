@@ -21,6 +21,7 @@ type settings struct {
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
 
 	TrustedProxies trustedProxies
+	ProxyProtocol  bool // they begin connections with it
 
 	Pairs      []certs.Pair
 	StateDir   string // "" when there is none, and then StateWhy says why

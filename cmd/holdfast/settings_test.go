@@ -57,6 +57,10 @@ var faultRows = []faultRow{
 	{"one socket for both", "--https unix:/run/a --http unix:/run/../run/a", nil,
 		`https and http are both on unix:/run/a (--https, --http): one address speaks one of them; give --http another`, 2},
 	{"a socket without a path", "--https unix:", nil, `https "unix:" names no path (--https); write one after the colon, such as unix:/run/holdfast/https.sock`, 2},
+	{"the PROXY protocol from nobody", "", []string{"HOLDFAST_PROXY_PROTOCOL=on"},
+		`the PROXY protocol is on, and no proxy is trusted (HOLDFAST_PROXY_PROTOCOL): whoever may send it can claim any address, ` +
+			`so it is only taken from those that are named; add --trusted-proxy with the proxy's address, or unix for a unix socket`, 2},
+	{"a trusted proxy that is none, and the PROXY protocol", "--trusted-proxy lb --proxy-protocol on", nil, `trusted-proxy "lb" is no network (--trusted-proxy); `, 2},
 	{"a certificate without its key", "--cert a.pem --cert b.pem --key a.key", nil,
 		`2 certificates and 1 keys (--cert, --key): each --cert needs its --key; give both, in the same order (one file may hold both)`, 2},
 	{"a key alone", "--key a.key", nil, `0 certificates and 1 keys (--key): `, 2},

@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-server/holdfast/conn"
+	"github.com/holdfast-server/holdfast/conn/proxyproto"
 )
 
 // trustedProxies are the peers that may say on whose behalf they connect.
@@ -28,7 +31,26 @@ func (p trustedProxies) none() bool { return len(p.Prefixes) == 0 && !p.Unix }
 // unixPeers is the word for peers on unix sockets.
 const unixPeers = "unix"
 
-func (s *settings) readProxies(r *reader) { s.TrustedProxies = r.trustedProxies() }
+func (s *settings) readProxies(r *reader) {
+	before := len(r.faults)
+	s.TrustedProxies = r.trustedProxies()
+	s.ProxyProtocol = r.toggle("proxy-protocol")
+	if s.ProxyProtocol && s.TrustedProxies.none() && len(r.faults) == before {
+		r.faults = append(r.faults, fault{
+			What: "the PROXY protocol is on, and no proxy is trusted", Where: r.get("proxy-protocol").from,
+			Why:  "whoever may send it can claim any address, so it is only taken from those that are named",
+			Mend: "add --trusted-proxy with the proxy's address, or " + unixPeers + " for a unix socket", Usage: true,
+		})
+	}
+}
+
+// receive has a listener's connections from trusted proxies treated as such.
+func (s *settings) receive(l *conn.Listener) {
+	l.Trusts = s.TrustedProxies.Trusts
+	if s.ProxyProtocol {
+		l.Preface = proxyproto.Read
+	}
+}
 
 func (r *reader) trustedProxies() (p trustedProxies) {
 	texts, from := r.list("trusted-proxy")

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-server/holdfast/conn"
 )
 
 func trusted(unix bool, prefixes ...string) trustedProxies {
@@ -40,6 +42,21 @@ func TestTrustedProxies(t *testing.T) {
 			t.Errorf("%+v trusts somebody", p)
 		}
 	})
+}
+
+func TestProxyProtocolSetting(t *testing.T) {
+	file := writeFile(t, "holdfast.toml", "proxy-protocol = true\ntrusted-proxy = 'unix'\n")
+	s := configured(t, testEnvironment(t), t.TempDir(), "--config", file)
+	l := new(conn.Listener)
+	s.receive(l)
+	if !s.ProxyProtocol || l.Preface == nil || !l.Trusts(netip.Addr{}) || l.Trusts(netip.MustParseAddr("::1")) {
+		t.Errorf("%+v, %+v", s.TrustedProxies, l)
+	}
+	l = new(conn.Listener)
+	configured(t, testEnvironment(t), t.TempDir(), "--trusted-proxy", "::1").receive(l)
+	if l.Preface != nil || !l.Trusts(netip.MustParseAddr("::1")) {
+		t.Error("without the setting the header is looked for, or the proxy is not trusted")
+	}
 }
 
 func TestTrustedProxyMistakes(t *testing.T) {
