@@ -61,21 +61,20 @@ type Conn struct {
 	accepted time.Time
 	remote   netip.AddrPort
 	local    netip.AddrPort
-	trusted  bool       // the listener trusts the peer
 	source   netip.Addr // what it counts under; not valid for nothing. The tracker's.
 	sock     *socket
 	stream   net.Conn // sock, or TLS on it
 	tls      *tls.ConnectionState
 	waiter   waiter
 
-	prefaceBytes int64 // how long the peer's preface was
-
 	parked  int64       // what the socket had received when the wait for a request began
 	begun   time.Time   // when the latest request's head clock began
 	body    pace        // of the content being read
 	slow    bool        // it was too slow: said with the bytes, and again at the next read
 	resting bool        // Await gave its wait up for a rest
+	trusted bool        // the listener trusts the peer
 	opened  bool        // preface and handshake are behind it
+	preface uint16      // how many bytes its preface had
 	broken  bool        // the peer must see a cut
 	forced  atomic.Bool // Cut closed it
 	ended   atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
@@ -84,16 +83,16 @@ type Conn struct {
 	lifetime *lifetime // nil until somebody asks for its context
 	state    State
 	clock    clock
-	over     bool      // the context has ended, or would have
-	draining bool      // the server's drain has reached this connection
-	looked   bool      // the last look was given
-	halfway  bool      // and, when it showed half a TLS record, the time for the rest
-	until    time.Time // when the clock runs out; for clockBody it moves with each read
-	armed    time.Time // what the raw read deadline was last set to
-	bound    time.Time // ReadUntil's; zero for none
-	readFrom time.Time // when the read of content under way began
-	readAt   int64     // raw bytes that had come by then
-	seen     int64     // raw bytes that the stall clock has seen
+	over     bool          // the context has ended, or would have
+	draining bool          // the server's drain has reached this connection
+	looked   bool          // the last look was given
+	halfway  bool          // and, when it showed half a TLS record, the time for the rest
+	until    time.Time     // when the clock runs out; for clockBody it moves with each read
+	armed    time.Time     // what the raw read deadline was last set to
+	bound    time.Time     // ReadUntil's; zero for none
+	readFrom time.Duration // from the accept to the read of content under way
+	readAt   int64         // raw bytes that had come by then
+	seen     int64         // raw bytes that the stall clock has seen
 }
 
 // Count numbers what the handler serves on this connection, from 1, over any rests.
@@ -335,7 +334,7 @@ func (c *Conn) armRead() (begun time.Time) {
 		return begun
 	case clockBody:
 		begun = time.Now()
-		c.readFrom, c.readAt, c.seen = begun, c.sock.received, c.sock.received
+		c.readFrom, c.readAt, c.seen = begun.Sub(c.accepted), c.sock.received, c.sock.received
 		c.until = begun.Add(c.server.limits.StallTimeout)
 		if c.bound.IsZero() {
 			c.armLazily(begun)
@@ -375,7 +374,7 @@ func (c *Conn) rearm() error {
 func (c *Conn) renew(now time.Time) error {
 	l := &c.server.limits
 	c.seen = c.sock.received
-	if waited := now.Sub(c.readFrom); waited >= l.RateGrace && l.MinBytesPerSecond > 0 &&
+	if waited := now.Sub(c.accepted) - c.readFrom; waited >= l.RateGrace && l.MinBytesPerSecond > 0 &&
 		float64(c.seen-c.readAt) < float64(l.MinBytesPerSecond)*waited.Seconds() {
 		return ErrTooSlow
 	}

@@ -32,7 +32,7 @@ func (c *Conn) readPreface() error {
 	if err != nil {
 		return fmt.Errorf("preface: %w", err)
 	}
-	c.prefaceBytes = c.sock.received
+	c.preface = uint16(c.sock.received)
 	if local.IsValid() {
 		c.local = local
 	}
@@ -67,5 +67,5 @@ func (s *Server) unbegun(c *Conn, err error) ending {
 // leaves without a word, by a FIN or a reset, from a handshake that failed.
 func (c *Conn) onlyProbed(err error) bool {
 	left := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
-	return c.trusted && left && c.sock.received == c.prefaceBytes
+	return c.trusted && left && c.sock.received == int64(c.preface)
 }
