@@ -3,10 +3,11 @@ package main
 // commandLine declares every command. kong parses it; the help, the environment's names
 // and the file's keys are read from the same declaration.
 type commandLine struct {
-	Serve   serveCmd   `cmd:"" help:"Serve a directory over HTTPS."`
-	Certs   certsCmd   `cmd:"" help:"The certificates that Holdfast keeps."`
-	Explain explainCmd `cmd:"" help:"Say what a reason code in a log or a metric means."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
+	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
+	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
+	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // serveCmd declares the settings of a server. Its fields hold what the command line
@@ -54,6 +55,14 @@ type serveCmd struct {
 	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
 
 	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it."`
+}
+
+// rehearseCmd takes the settings of a server, and how it is to be rehearsed.
+type rehearseCmd struct {
+	serveCmd
+	Rounds      string `name:"rounds" group:"Rehearsal" placeholder:"N" default:"5" brief:"" help:"Replace a server so many times. 1 to 1000."`
+	EndpointLag string `name:"endpoint-lag" group:"Rehearsal" placeholder:"D" default:"200ms" kube:"5s" brief:"" help:"Clients choose a server for so long after it was told to stop, as behind a load balancer that learns late. 0s to 10m."`
+	JSON        bool   `name:"json" group:"Rehearsal" brief:"" help:"The result as one JSON object."`
 }
 
 type certsCmd struct {

@@ -18,6 +18,8 @@ const (
 var examples = map[string]string{
 	"": "  holdfast serve ./public\n" +
 		"  holdfast serve --help",
+	"rehearse": "  holdfast rehearse ./public --drain-delay 1s\n" +
+		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
 		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
 }
@@ -148,7 +150,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "certs ca"}, commandPath(node)) {
+	if !slices.Contains([]string{"serve", "rehearse", "certs ca"}, commandPath(node)) || v.IsBool() {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

@@ -44,10 +44,12 @@ type streams struct {
 	out, err io.Writer
 }
 
-// outcome is what a command leaves: an exit code, or the settings of a server to run.
+// outcome is what a command leaves: an exit code, the settings of a server to run, or
+// work that takes long and ends by itself when a signal comes.
 type outcome struct {
 	exit  int
 	serve *settings
+	work  func(std streams, signals <-chan os.Signal) (exit int)
 }
 
 // realMain is main with all that it touches as parameters. It returns the exit code.
@@ -68,6 +70,9 @@ func realMain(args []string, env environment, std streams, signals chan os.Signa
 			}
 			hungUp = true
 		case o := <-ready:
+			if o.work != nil {
+				return o.work(std, signals)
+			}
 			if o.serve == nil {
 				return o.exit
 			}
@@ -135,6 +140,6 @@ func execute(args []string, env environment, std streams) outcome {
 	if call == nil {
 		return outcome{exit: report(std.err, faults)}
 	}
-	call.env, call.std, call.faults = env, std, faults
+	call.args, call.env, call.std, call.faults = args, env, std, faults
 	return call.command.run(call)
 }

@@ -18,6 +18,7 @@ type call struct {
 	command command
 	node    *kong.Node          // its declaration
 	given   map[string][]string // of flags and arguments on the command line
+	args    []string            // all of it, as it was written
 	env     environment
 	std     streams
 	faults  []fault // found while parsing; the rest is still checked

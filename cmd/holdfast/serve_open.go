@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/observe"
 	"github.com/holdfast-server/holdfast/http1/redirect"
+	"github.com/holdfast-server/holdfast/http1/rehearsal"
 	"github.com/holdfast-server/holdfast/http1/secure"
 	"github.com/holdfast-server/holdfast/tlsconf"
 )
@@ -101,7 +102,11 @@ func (h *house) furnish(s *settings, std streams) {
 		h.accessLog = observe.NewWriter(std.out, h.log)
 		observer = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
 	}
-	site := h.protocol(s, files.New(h.root, files.Options{Log: h.log}), observer)
+	var handler http1.Handler = files.New(h.root, files.Options{Log: h.log})
+	if s.Rehearsal {
+		handler = rehearsal.Mount(handler)
+	}
+	site := h.protocol(s, handler, observer)
 	for _, l := range h.listeners {
 		s.receive(l.listener)
 		switch {

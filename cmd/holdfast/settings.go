@@ -46,6 +46,7 @@ type settings struct {
 	AccessLogForm logForm // of the access log on stdout
 	AccessLog     bool
 
+	Rehearsal  bool // http1/rehearsal is mounted: holdfast rehearse alone asks for that
 	Kubernetes bool // the process runs in a pod
 	Version    string
 	Warnings   []fault // what does not keep the server from starting
@@ -64,6 +65,12 @@ func (*serveCmd) run(c *call) outcome {
 // settings lays the layers over each other and checks what comes of it. Every fault is
 // returned, those of parsing included; with any the settings are not to be used.
 func (c *call) settings() (*settings, []fault) {
+	s, r := c.read()
+	return s, r.faults
+}
+
+// read is settings with the reader, from which a command reads what it has beyond them.
+func (c *call) read() (*settings, *reader) {
 	values, warnings, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...)}
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
@@ -75,7 +82,7 @@ func (c *call) settings() (*settings, []fault) {
 	s.readResponseFields(r)
 	s.readLogging(r, c)
 	s.readRoot(r)
-	return s, r.faults
+	return s, r
 }
 
 func (s *settings) readListeners(r *reader) {
