@@ -26,7 +26,11 @@ func (c *call) readConfig() (map[string]value, []fault) {
 		return nil, []fault{{What: "the configuration file's name is empty", Where: from, Usage: true,
 			Mend: "name a file, or leave it out"}}
 	}
-	content, err := readLimited(path)
+	read := readLimited
+	if c.elsewhere != nil {
+		read = c.elsewhere
+	}
+	content, err := read(path)
 	if err != nil {
 		return nil, []fault{{What: "cannot read the configuration file " + quote(path), Where: from,
 			Why: reason(err), Mend: "check the path and its permissions"}}

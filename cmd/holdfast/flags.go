@@ -5,6 +5,7 @@ package main
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
+	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, without serving."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -63,6 +64,12 @@ type rehearseCmd struct {
 	Rounds      string `name:"rounds" group:"Rehearsal" placeholder:"N" default:"5" brief:"" help:"Replace a server so many times. 1 to 1000."`
 	EndpointLag string `name:"endpoint-lag" group:"Rehearsal" placeholder:"D" default:"200ms" kube:"5s" brief:"" help:"Clients choose a server for so long after it was told to stop, as behind a load balancer that learns late. 0s to 10m."`
 	JSON        bool   `name:"json" group:"Rehearsal" brief:"" help:"The result as one JSON object."`
+}
+
+// checkCmd takes all that serve takes, so that a command line is tried by changing one
+// word of it.
+type checkCmd struct {
+	serveCmd
 }
 
 type certsCmd struct {

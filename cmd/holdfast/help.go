@@ -22,6 +22,7 @@ var examples = map[string]string{
 		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
 		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
+	"check": "  holdfast check ./public --config holdfast.toml",
 }
 
 // wantedHelp is the help text that args ask for: -h for the short one, --help for the
@@ -150,7 +151,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "rehearse", "certs ca"}, commandPath(node)) || v.IsBool() {
+	if !slices.Contains([]string{"serve", "rehearse", "check", "certs ca"}, commandPath(node)) || v.IsBool() {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

@@ -22,6 +22,10 @@ type call struct {
 	env     environment
 	std     streams
 	faults  []fault // found while parsing; the rest is still checked
+
+	// elsewhere reads a file of the machine that the settings are for, whose paths are
+	// then not looked for on this one; nil when it is this one.
+	elsewhere func(path string) ([]byte, error)
 }
 
 // newParser builds the parser over an empty commandLine. It prints and exits nowhere.

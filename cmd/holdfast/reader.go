@@ -13,6 +13,8 @@ type reader struct {
 	values map[string]value
 	faults []fault
 	read   map[string]bool // the settings that were asked for
+
+	elsewhere bool // the settings are for another machine, whose paths are not here
 }
 
 // flaw is what is wrong with a text, whichever setting it is for.

@@ -72,7 +72,7 @@ func (c *call) settings() (*settings, []fault) {
 // read is settings with the reader, from which a command reads what it has beyond them.
 func (c *call) read() (*settings, *reader) {
 	values, warnings, faults := c.layers()
-	r := &reader{values: values, faults: append(c.faults, faults...)}
+	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: c.elsewhere != nil}
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r)
 	s.readProxies(r)
@@ -251,6 +251,9 @@ func (s *settings) readRoot(r *reader) {
 		return
 	}
 	s.Root = v.texts[0]
+	if r.elsewhere {
+		return
+	}
 	if f := checkRoot(s.Root); f != nil {
 		f.Where = v.from
 		r.faults = append(r.faults, *f)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/conn"
+	"github.com/holdfast-server/holdfast/http1/observe"
+)
+
+// run checks what serve would check, and what it would meet when it opens its listeners
+// and files. It changes nothing: no CA is made, no directory, and a port is held for a
+// moment only.
+func (*checkCmd) run(c *call) outcome {
+	c.node, _ = findCommand(newParser().Model.Node, []string{"serve"})
+	s, faults := c.settings()
+	warnings, met := s.obstacles()
+	faults = append(faults, met...)
+	for _, w := range append(s.Warnings, warnings...) {
+		fmt.Fprintln(c.std.err, "holdfast: warning: "+w.line())
+	}
+	if len(faults) > 0 {
+		return outcome{exit: report(c.std.err, faults)}
+	}
+	s.describe(c.std.out)
+	return outcome{exit: exitOK}
+}
+
+// obstacles are what a start on this machine would meet. A port in use is a warning: most
+// who check a configuration do it beside the server that they are about to replace.
+func (s *settings) obstacles() (warnings, faults []fault) {
+	for _, want := range []struct{ name, addr string }{{"https", s.HTTPS}, {"http", s.HTTP}} {
+		if want.addr == "" || strings.HasPrefix(want.addr, "unix:") {
+			continue // to bind a socket file is to take it from whoever has it
+		}
+		l, err := conn.Listen(context.Background(), want.addr)
+		switch {
+		case err == nil:
+			_ = l.Close()
+		case errors.Is(err, syscall.EADDRINUSE):
+			warnings = append(warnings, listenFault(want.name, want.addr, err))
+		default:
+			faults = append(faults, listenFault(want.name, want.addr, err))
+		}
+	}
+	if s.HTTPS == "" {
+		return warnings, faults
+	}
+	w, f := s.certificateObstacles()
+	return append(warnings, w...), append(faults, f...)
+}
+
+func (s *settings) certificateObstacles() (warnings, faults []fault) {
+	if len(s.Pairs) == 0 {
+		if f := s.stateObstacle(); f != nil {
+			faults = append(faults, *f)
+		}
+		return nil, faults
+	}
+	pairs, errs := certs.LoadFiles(s.Pairs, time.Now, slog.New(slog.DiscardHandler))
+	for _, err := range errs {
+		faults = append(faults, fault{What: plain(err.Error())})
+	}
+	if len(errs) > 0 {
+		return nil, faults
+	}
+	for _, status := range pairs.Status() {
+		for _, w := range status.Warnings {
+			warnings = append(warnings, fault{What: plain(w)})
+		}
+	}
+	return warnings, nil
+}
+
+// stateObstacle looks at the state directory without opening it: a lock file that root
+// leaves there while checking would shut the server out that runs as another user.
+func (s *settings) stateObstacle() *fault {
+	if s.StateDir == "" {
+		_, faults := openState(s) // says so before it touches anything
+		return &faults[0]
+	}
+	const writeAndEnter = 3 // access(2): W_OK|X_OK
+	dir, err := nearestDirectory(s.StateDir)
+	if err == nil {
+		err = syscall.Access(dir, writeAndEnter)
+	}
+	if err == nil {
+		return nil
+	}
+	return &fault{
+		What: "cannot keep the local CA in " + quote(s.StateDir), Where: "--state", Why: plain(dir) + ": " + reason(err),
+		Mend: "name a directory that this user can write to with --state, or give certificates with --cert and --key",
+	}
+}
+
+// nearestDirectory is the directory itself, or the one above it in which it would be made.
+func nearestDirectory(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		var info fs.FileInfo
+		info, err = os.Stat(dir)
+		switch {
+		case err == nil && !info.IsDir():
+			return dir, syscall.ENOTDIR
+		case err == nil || !errors.Is(err, fs.ErrNotExist):
+			return dir, err
+		}
+		dir, err = filepath.Dir(dir), nil
+	}
+	return dir, err
+}
+
+// describe prints what would be served where.
+func (s *settings) describe(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	root, err := filepath.Abs(s.Root)
+	if err != nil {
+		root = s.Root
+	}
+	root = observe.Escape(root, plainLimitBytes)
+	plainHTTP := "redirects to https"
+	if s.HTTPS == "" {
+		plainHTTP = "serves " + root + " in clear text"
+	}
+	for _, l := range []struct{ name, addr, does string }{{"https", s.HTTPS, "serves " + root + " over TLS"}, {"http", s.HTTP, plainHTTP}} {
+		if l.addr == "" {
+			fmt.Fprintf(table, "%s\t%s\n", l.name, off)
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", l.name, plain(l.addr), l.does)
+	}
+	if s.HTTPS != "" {
+		fmt.Fprintf(table, "certificates\t%s\n", s.certificateSource())
+	}
+	fmt.Fprintf(table, "drain\t%v, then %v at most; a supervisor has to grant %v\n", s.DrainDelay, s.DrainTimeout, s.graceNeeded())
+}
+
+func (s *settings) certificateSource() string {
+	if len(s.Pairs) == 0 {
+		return "the local CA in " + plain(s.StateDir)
+	}
+	var files []string
+	for _, p := range s.Pairs {
+		files = append(files, plain(p.CertFile))
+	}
+	return strings.Join(files, ", ")
+}
+
+// graceNeeded is what whoever stops the server has to wait before it kills: the last
+// second is for the cut of what is left and the report.
+func (s *settings) graceNeeded() time.Duration { return s.DrainDelay + s.DrainTimeout + time.Second }
