@@ -24,6 +24,9 @@ import (
 // moment only.
 func (*checkCmd) run(c *call) outcome {
 	c.node, _ = findCommand(newParser().Model.Node, []string{"serve"})
+	if paths, ok := c.given["kubernetes"]; ok {
+		return c.checkManifests(paths)
+	}
 	s, faults := c.settings()
 	warnings, met := s.obstacles()
 	faults = append(faults, met...)

@@ -5,7 +5,7 @@ package main
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
-	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, without serving."`
+	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, or the Kubernetes manifests around it, without serving."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -67,8 +67,10 @@ type rehearseCmd struct {
 }
 
 // checkCmd takes all that serve takes, so that a command line is tried by changing one
-// word of it.
+// word of it. A flag tagged alone is no setting: no variable and no file has it.
 type checkCmd struct {
+	Kubernetes []string `name:"kubernetes" group:"Manifests" placeholder:"FILE" sep:"none" alone:"" brief:"" help:"Check these manifests instead: whether grace period, drain, probes, ports, rights and rollout fit the server that they run. A YAML file, a directory of them, or - for stdin. Repeatable: what belongs together is checked together. The settings come from the manifests."`
+
 	serveCmd
 }
 

@@ -79,6 +79,7 @@ var guests = []guest{
 	{"github.com/oklog/run", []string{"cmd/holdfast"}, false, "the group is put together in one place"},
 	{"github.com/alecthomas/kong", []string{"cmd/holdfast"}, false, "the command line is the binary's"},
 	{"github.com/pelletier/go-toml/v2", []string{"cmd/holdfast"}, false, "so is its file"},
+	{"go.yaml.in/yaml/v3", []string{"cmd/holdfast"}, false, "so are the manifests that it checks, each finding with its line"},
 	{"github.com/lmittmann/tint", []string{"cmd/holdfast"}, false, "and how its log looks"},
 	{"golang.org/x/term", []string{"cmd/holdfast"}, false, "and whether that goes to a terminal"},
 	{"github.com/coder/websocket", []string{"http1/nethttp"}, true, "a library of handlers runs on the adaptor"},
