@@ -15,13 +15,20 @@ BENCH       ?= .
 # also under a GOFLAGS that turns the stamp off; a source archive has none and still builds.
 VCS := $(shell git rev-parse --quiet --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help build run test race lint fuzz bench soak ci clean
+.PHONY: help build image run test race lint fuzz bench soak ci clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static binary bin/holdfast
 	CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -o $(BIN) ./cmd/holdfast
+
+# The labels and time stamps are the commit's, so that one commit makes one image.
+image: build ## Build the image bin/holdfast.oci.tar on nothing but the binary (needs buildah)
+	VERSION="$$(git describe --tags --always --dirty 2>/dev/null || echo devel)" \
+	REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
+	deploy/image.sh $(BIN) bin/holdfast.oci.tar
 
 run: build ## Serve the demo site on https://127.0.0.1:8443 (STATE=DIR keeps keys there)
 	@$(BIN) serve $(DEMO) $(if $(STATE),--state '$(STATE)')
@@ -38,6 +45,7 @@ lint: ## gofmt, go vet, staticcheck, shell syntax
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	bash -n .ci/run
+	bash -n deploy/image.sh
 
 # One compilation lists the targets: names come first, then the "ok PACKAGE" they belong to.
 fuzz: ## Fuzz every target in turn, FUZZTIME=30s each
