@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +27,13 @@ type podRecipe struct {
 	Volumes []podVolume
 	Args    []string // of the image's entry point
 	Env     []string
+
+	// Joins says that descriptor 3 is the network to be in, as that of a pod whose
+	// container starts again; otherwise the process is in a new one.
+	Joins bool
+
+	Proxy   []string // instead of all this, a proxy in front of pods
+	network *os.File // that descriptor, for startPod
 }
 
 // A podVolume is a file or a directory of the host, or memory if From is empty.
@@ -40,11 +49,35 @@ func init() {
 	}
 	var recipe podRecipe
 	err := json.Unmarshal([]byte(text), &recipe)
-	if err == nil {
+	switch {
+	case err == nil && len(recipe.Proxy) > 0:
+		err = becomeProxy(recipe.Proxy)
+	case err == nil:
 		err = recipe.become()
 	}
 	fmt.Fprintln(os.Stderr, "the pod cannot be made:", err)
 	os.Exit(125)
+}
+
+// becomeProxy turns this process into one that finds the networks of its extra files where
+// ip-netns(8) keeps them, by their place from 0 on. The host's /run stays as it is.
+func becomeProxy(args []string) error {
+	runtime.LockOSThread()
+	err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("tmpfs", "/run", "tmpfs", 0, ""), os.Mkdir("/run/netns", 0o755))
+	for i := 0; err == nil; i++ {
+		from, to := fmt.Sprintf("/proc/self/fd/%d", firstExtraFile+i), fmt.Sprintf("/run/netns/%d", i)
+		if link, readErr := os.Readlink(from); readErr != nil || !strings.HasPrefix(link, "net:") {
+			break
+		}
+		if err = os.WriteFile(to, nil, 0o600); err == nil {
+			err = unix.Mount(from, to, "", unix.MS_BIND, "")
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(args[0], args, nil)
 }
 
 // become turns this process, which is the first of its namespaces, into the container's.
@@ -56,7 +89,7 @@ func (r *podRecipe) become() error {
 		do   func() error
 	}{
 		{"cgroup", r.joinCgroup}, {"root", r.mountRoot}, {"volumes", r.mountVolumes}, {"pivot", r.pivot},
-		{"network", raiseLoopback}, {"privileges", dropPrivileges},
+		{"network", r.enterNetwork}, {"privileges", dropPrivileges},
 	} {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
@@ -136,6 +169,16 @@ func (r *podRecipe) pivot() error {
 	}
 	return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
 }
+
+func (r *podRecipe) enterNetwork() error {
+	if !r.Joins {
+		return raiseLoopback()
+	}
+	return errors.Join(unix.Setns(firstExtraFile, unix.CLONE_NEWNET), unix.Close(firstExtraFile))
+}
+
+// firstExtraFile is the descriptor of an exec.Cmd's first extra file.
+const firstExtraFile = 3
 
 // raiseLoopback sets the one interface of a new network namespace up.
 func raiseLoopback() error {

@@ -65,7 +65,8 @@ func startPod(t testing.TB, recipe podRecipe) *podProcess {
 	if os.Geteuid() != 0 {
 		unableTo(t, "this test makes namespaces and has to be root for it: sudo go test -run TestPod ./cmd/holdfast")
 	}
-	recipe.Root = t.TempDir()
+	network := recipe.network
+	recipe.Root, recipe.Joins = t.TempDir(), network != nil
 	recipe.Volumes = append(recipe.Volumes, podVolume{From: staticBinary(t), To: "/holdfast"})
 	text, err := json.Marshal(recipe)
 	if err != nil {
@@ -82,12 +83,19 @@ func startPod(t testing.TB, recipe podRecipe) *podProcess {
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 	}
+	if network != nil {
+		s.cmd.SysProcAttr.Cloneflags &^= syscall.CLONE_NEWNET
+		s.cmd.ExtraFiles = []*os.File{network}
+	}
 	if err := s.cmd.Start(); errors.Is(err, syscall.EPERM) {
 		unableTo(t, "this machine lets not even root make namespaces")
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", s.cmd.Process.Pid))
+	if network == nil {
+		network, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", s.cmd.Process.Pid))
+		t.Cleanup(func() { _ = network.Close() })
+	}
 	go func() {
 		defer close(s.gone)
 		_ = s.cmd.Wait()
@@ -96,8 +104,33 @@ func startPod(t testing.TB, recipe podRecipe) *podProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = network.Close() })
 	return &podProcess{server: s, network: network}
+}
+
+// newNetwork makes a network namespace that has a loopback interface and lives until the
+// test ends: that of a pod, which its containers come and go in.
+func newNetwork(t testing.TB) *os.File {
+	t.Helper()
+	type result struct {
+		network *os.File
+		err     error
+	}
+	made := make(chan result, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked, as in dialIn
+		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), raiseLoopback()); err != nil {
+			made <- result{nil, err}
+			return
+		}
+		network, err := os.Open("/proc/thread-self/ns/net")
+		made <- result{network, err}
+	}()
+	r := <-made
+	if r.err != nil {
+		unableTo(t, "this test makes network namespaces, which this machine does not permit: "+r.err.Error())
+	}
+	t.Cleanup(func() { _ = r.network.Close() })
+	return r.network
 }
 
 // launchPod starts a pod and waits until it listens.
