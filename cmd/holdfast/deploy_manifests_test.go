@@ -1,0 +1,77 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// object is the project's own manifest of this kind and name.
+func object(t *testing.T, kind, name string) *manifest {
+	t.Helper()
+	manifests, faults := readManifests([]string{manifestDir}, nil)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	i := slices.IndexFunc(manifests, func(m *manifest) bool { return m.kind == kind && m.name == name })
+	if i < 0 {
+		t.Fatalf("no %s/%s", kind, name)
+	}
+	return manifests[i]
+}
+
+func TestManifests(t *testing.T) {
+	t.Run("kustomize takes every file", func(t *testing.T) {
+		files, err := filepath.Glob(manifestDir + "/*.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"kustomization.yaml"}
+		want = append(want, object(t, "Kustomization", "").at("resources").texts()...)
+		slices.Sort(want)
+		var got []string
+		for _, file := range files {
+			got = append(got, filepath.Base(file))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the files are %q, the resources %q", got, want)
+		}
+	})
+	t.Run("the role covers one Secret and one Lease that are there, and cannot list or create", func(t *testing.T) {
+		rules := object(t, "Role", "holdfast").at("rules").each()
+		if len(rules) != 2 {
+			t.Fatalf("%d rules", len(rules))
+		}
+		for i, kind := range []string{"Secret", "Lease"} {
+			names := rules[i].at("resourceNames").texts()
+			if len(names) != 1 || object(t, kind, names[0]) == nil {
+				t.Errorf("a rule for %q", names)
+			}
+			if verbs := rules[i].at("verbs").texts(); !slices.Equal(verbs, []string{"get", "update", "patch"}) {
+				t.Errorf("it may %q", verbs)
+			}
+		}
+	})
+	t.Run("no pod gets the token, nor a Service's variables", func(t *testing.T) {
+		spec := object(t, "Deployment", "holdfast").at("spec", "template", "spec")
+		for _, key := range []string{"automountServiceAccountToken", "enableServiceLinks"} {
+			if !spec.at(key).is(false) {
+				t.Errorf("%s is not off", key)
+			}
+		}
+	})
+	t.Run("pods spread over zones and nodes", func(t *testing.T) {
+		var keys []string
+		for _, c := range object(t, "Deployment", "holdfast").at("spec", "template", "spec", "topologySpreadConstraints").each() {
+			keys = append(keys, c.at("topologyKey").text())
+		}
+		if !slices.Equal(keys, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}) {
+			t.Errorf("they spread over %q", keys)
+		}
+	})
+	t.Run("every rule of the check is content, warnings included", func(t *testing.T) {
+		if r := holdfast(t, testEnvironment(t), "check", "--kubernetes", manifestDir); r.exit != 0 || r.err != "" {
+			t.Errorf("exit %d\n%s", r.exit, r.err)
+		}
+	})
+}
