@@ -101,7 +101,8 @@ func (h *house) furnish(s *settings, std streams) {
 		h.accessLog = observe.NewWriter(std.out, h.log)
 		observer = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
 	}
-	site := h.protocol(s, files.New(h.root, files.Options{Log: h.log}), observer)
+	directory := files.New(h.root, files.Options{Log: h.log})
+	site := h.protocol(s, directory, observer)
 	for _, l := range h.listeners {
 		s.receive(l.listener)
 		switch {
@@ -112,7 +113,7 @@ func (h *house) furnish(s *settings, std streams) {
 		case s.HTTPS == "":
 			l.listener.Handler = site
 		default:
-			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https"))}
+			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
 			l.listener.Handler = h.protocol(s, to, observer)
 		}
 	}
@@ -135,7 +136,9 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 		limits.BodyBytes = -1 // no content at all; http1's zero is its default
 	}
 	limits.LineBytes = max(limits.LineBytes, s.MaxHeadBytes/2)
-	p := &http1.Server{Handler: secure.Headers(handler, s.responseFields()), Limits: limits, Log: h.log, Observe: observer}
+	// The proxy's word comes first: what browsers are told depends on the client's scheme.
+	handler = h.behindProxies(s, secure.Headers(handler, s.responseFields()))
+	p := &http1.Server{Handler: handler, Limits: limits, Log: h.log, Observe: observer}
 	h.protocols = append(h.protocols, p)
 	return p
 }
