@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-server/holdfast/http1/internal/exchange"
 )
 
 // Ledger counts requests. Each begins with the first byte of its head and ends in one of
@@ -87,9 +89,10 @@ func (v *visit) account(res *Result) {
 		end = v.ending(Aborted)
 	}
 	if v.close(end) {
+		x := &v.w.exchange
 		v.observe(&Record{
 			Status: res.Status, Bytes: res.Bytes, Detached: res.Detached, Err: res.Err, Reason: reason, Ending: end,
-			CallerID: v.w.exchange.CallerID,
+			Client: x.Asker(), Scheme: x.Head.Scheme(), CallerID: x.CallerID,
 		})
 	}
 }
@@ -120,7 +123,11 @@ func (v *visit) observe(rec *Record) {
 	}
 	rec.ID = formatID(v.id())
 	rec.Start, rec.Duration = v.begun, time.Since(v.begun)
-	rec.Client, rec.Local, rec.TLS = v.peer.Remote, v.peer.Local, v.peer.TLS
+	rec.Peer, rec.Local, rec.TLS = v.peer.Remote, v.peer.Local, v.peer.TLS
+	if rec.Scheme == "" { // no handler saw it
+		own := exchange.Head{Secure: v.peer.TLS != nil}
+		rec.Client, rec.Scheme = v.peer.Remote, own.Scheme()
+	}
 	v.server.Observe(rec)
 }
 

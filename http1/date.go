@@ -18,12 +18,12 @@ type dateLine struct {
 // append appends the Date field line for now (RFC 9110 §6.6.1). A request that began less
 // than a second ago saves the look at the wall clock.
 func (d *dates) append(dst []byte, begun time.Time) []byte {
-	now := begun.Unix()
-	if since := time.Since(begun); since < time.Second {
-		now = begun.Add(since).Unix()
-	} else {
-		now = time.Now().Unix()
+	since := time.Since(begun)
+	at := begun.Add(since)
+	if since >= time.Second {
+		at = time.Now()
 	}
+	now := at.Unix()
 	l := d.latest.Load()
 	if l == nil || l.unix != now {
 		line := append(wire.AppendDate([]byte("Date: "), now), '\r', '\n')

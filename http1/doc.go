@@ -5,6 +5,9 @@
 // The loop is in server.go, a request's content in body.go, a response's bytes in
 // sink.go; the grammar is in internal/wire, which knows no sockets.
 //
+// VERDICTS.md has, for each point on which servers differ, what this one does and with which
+// [Reason].
+//
 // Reading and writing are two axes: a connection takes its next request only when the
 // response is whole and the content was read to its end. Responses are held back while
 // further requests are at hand and sent before a read that may block.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -46,6 +47,16 @@ var handlers = []handlerRow{
 	{name: "path stays encoded", ask: http1test.Request{Target: "/a%2Fb?q=%20"}, handler: tell(func(r *http1.Request) any { return []string{r.Path(), r.Query(), r.Target()} }), want: `200 ["/a%2Fb" "q=%20" "/a%2Fb?q=%20"]`},
 	{name: "asterisk", ask: http1test.Request{Method: "OPTIONS", Target: "*"}, handler: tell(func(r *http1.Request) any { return r.Path() }), want: `200 "*"`},
 	{name: "authority, scheme and version", ask: http1test.Request{Authority: "b.test:81"}, handler: tell(func(r *http1.Request) any { return []string{r.Authority(), r.Scheme(), r.Proto()} }), want: `200 ["b.test:81" "http" "HTTP/1.1"]`},
+	{name: "client and scheme as a handler knows them", handler: func(w *http1.Response, r *http1.Request) {
+		peer := r.Client()
+		r.SetClient(netip.MustParseAddrPort("203.0.113.7:0"))
+		r.SetScheme("https")
+		_, _ = fmt.Fprint(w, r.Client(), r.Scheme(), r.Peer() == peer, r.TLS() == nil)
+		r.SetClient(netip.AddrPort{})
+		r.SetScheme("http")
+		_, _ = fmt.Fprint(w, r.Client() == peer, r.Scheme())
+	}, want: "200 203.0.113.7:0httpstrue truetruehttp|"},
+	{name: "a scheme that is neither is a bug", handler: func(_ *http1.Response, r *http1.Request) { r.SetScheme("HTTPS") }, want: "500 "},
 	{name: "fields join in any case", ask: http1test.Request{Fields: three}, handler: tell(func(r *http1.Request) any { return r.Field("X-LIST") }), want: `200 "a, b, c"`},
 	{name: "a field that is not there", ask: http1test.Request{Fields: three}, handler: tell(func(r *http1.Request) any { v, ok := r.Lookup("Absent"); return fmt.Sprint(v, ok) }), want: `200 "false"`},
 	{name: "an empty field is there", ask: http1test.Request{Fields: []string{"Here", ""}}, handler: tell(func(r *http1.Request) any { v, ok := r.Lookup("here"); return fmt.Sprint(v, ok) }), want: `200 "true"`},

@@ -34,9 +34,13 @@ type Record struct {
 	CallerID string    // by which a trusted caller knows the request; see [Request.SetCallerID]
 	Start    time.Time // when the first byte of the head was read
 	Duration time.Duration
-	Client   netip.AddrPort
-	Local    netip.AddrPort
-	TLS      *tls.ConnectionState // nil without TLS; not to be changed
+	// Client is who asked: Peer, unless a handler set another. Where the parser refused the
+	// message it is Peer, for what the message says of itself is not believed.
+	Client netip.AddrPort
+	Peer   netip.AddrPort // the connection's other end
+	Local  netip.AddrPort
+	Scheme string               // "http" or "https": the connection's, unless a handler set another
+	TLS    *tls.ConnectionState // nil without TLS; not to be changed
 
 	Method    string // empty where the head broke off before its end
 	Target    string

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -78,12 +79,18 @@ func (r *Request) Query() string { return string(r.x.Head.Query) }
 // where it has one, else the Host field's (RFC 9112 §3.3). Empty only in HTTP/1.0.
 func (r *Request) Authority() string { return string(r.x.Head.Authority) }
 
-// Scheme is "https" for a request that came over TLS, else "http".
-func (r *Request) Scheme() string {
-	if r.x.Head.Secure {
-		return "https"
+// Scheme is "https" for a request that came over TLS, else "http", unless [Request.SetScheme]
+// says otherwise.
+func (r *Request) Scheme() string { return r.x.Head.Scheme() }
+
+// SetScheme says by which scheme the client asked, "http" or "https", where that is not the
+// connection's: behind a proxy that ends TLS. It is for middleware, before the handlers that
+// ask for it; [Request.TLS] stays what it is. Any other scheme panics.
+func (r *Request) SetScheme(scheme string) {
+	if scheme != "http" && scheme != "https" {
+		panic("http1: SetScheme: " + strconv.Quote(scheme) + " is neither http nor https")
 	}
-	return "http"
+	r.x.Head.Secure = scheme == "https"
 }
 
 // Proto is the protocol version as the client named it, such as "HTTP/1.1".
@@ -191,8 +198,18 @@ func (r *Request) Context() context.Context {
 // It should be derived from [Request.Context], so that it ends with the request.
 func (r *Request) SetContext(ctx context.Context) { r.ctx = ctx }
 
-// Client is the address that the connection came from.
-func (r *Request) Client() netip.AddrPort { return r.x.Peer.Remote }
+// Client is who asks: the connection's other end, unless [Request.SetClient] says otherwise.
+// It is not valid for a connection without addresses. Its port is 0 where only the address is known.
+func (r *Request) Client() netip.AddrPort { return r.x.Asker() }
+
+// SetClient says who asks, where that is not the connection's other end: behind a proxy.
+// It is for middleware, before the handlers that ask for it. The request's [Record] has
+// the client too. An invalid address takes back what was said.
+func (r *Request) SetClient(client netip.AddrPort) { r.x.Client = client }
+
+// Peer is the connection's own other end (conn.Conn.Remote), whoever the client is: a proxy,
+// maybe. It is not valid for a connection without addresses.
+func (r *Request) Peer() netip.AddrPort { return r.x.Peer.Remote }
 
 // Local is the server's own address of the connection.
 func (r *Request) Local() netip.AddrPort { return r.x.Peer.Local }

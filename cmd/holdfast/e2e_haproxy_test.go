@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -17,8 +18,11 @@ import (
 type haproxy struct {
 	t     testing.TB
 	addrs []string // host:port of each BIND, in their order
-	log   *transcript
-	stats string // its stats socket
+	stats string   // its stats socket
+
+	cmd  *exec.Cmd
+	log  *os.File      // what it wrote: a file takes every line, where a slow pipe loses some
+	gone chan struct{} // closed once the process was waited for
 }
 
 // haproxyHead is before every configuration.
@@ -36,7 +40,7 @@ defaults
 func startHAProxy(t testing.TB, config string) *haproxy {
 	t.Helper()
 	path := program(t, "haproxy", "haproxy")
-	h := &haproxy{t: t, log: new(transcript), stats: socketPath(t, "stats")}
+	h := &haproxy{t: t, stats: socketPath(t, "stats"), gone: make(chan struct{})}
 	config = strings.Replace(haproxyHead, "STATS", h.stats, 1) + config
 	var files []*os.File
 	for strings.Contains(config, "bind BIND") {
@@ -48,33 +52,61 @@ func startHAProxy(t testing.TB, config string) *haproxy {
 	if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(path, "-db", "-f", name)
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = childEnvironment(t), h.log, h.log, files
-	err := cmd.Start()
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = childEnvironment(t), log, log, files
+	h.cmd, h.log = cmd, log
+	err = cmd.Start()
 	for _, f := range files {
 		_ = f.Close() // the child has its own
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := make(chan struct{})
-	go func() { defer close(gone); _ = cmd.Wait() }()
+	go func() { defer close(h.gone); _ = cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-gone
+		<-h.gone
 		if t.Failed() {
-			t.Logf("HAProxy's log:\n%s\nits configuration:\n%s", h.log.text(), config)
+			t.Logf("HAProxy's log:\n%s\nits configuration:\n%s", h.written(), config)
 		}
+		_ = log.Close()
 	})
 	eventually(t, "HAProxy to run", func() bool {
 		select {
-		case <-gone:
+		case <-h.gone:
 			t.Fatalf("HAProxy ended (%v)", cmd.ProcessState)
 		default:
 		}
 		return strings.Contains(h.ask("show info"), "Uptime")
 	})
 	return h
+}
+
+// written is what it has written so far.
+func (h *haproxy) written() string {
+	text, err := os.ReadFile(h.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// stop lets HAProxy finish what it has, and returns all that it logged, by lines.
+func (h *haproxy) stop() []string {
+	h.t.Helper()
+	if err := h.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		h.t.Fatal(err)
+	}
+	select {
+	case <-h.gone:
+	case <-time.After(patience):
+		h.t.Fatalf("HAProxy did not end in %v", patience)
+	}
+	return lines(h.written())
 }
 
 // listeningFile is a listening socket that a child can inherit.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
@@ -31,6 +32,8 @@ var layerRows = []layerRow{
 	{"trusted-proxy", "10.0.0.0/8", "::1, unix", `["192.0.2.1", "10.0.0.0/8"]`, func(s *settings) any { return s.TrustedProxies },
 		trusted(false, "10.0.0.0/8"), trusted(true, "::1/128"), trusted(false, "192.0.2.1/32", "10.0.0.0/8"), trustedProxies{}, nil},
 	{"proxy-protocol", "off", "off", `false`, func(s *settings) any { return s.ProxyProtocol }, false, false, false, false, nil},
+	{"forwarded-field", "forwarded", "x-forwarded-for", `"forwarded"`, func(s *settings) any { return s.ForwardedField },
+		forwarded.Forwarded, forwarded.XForwardedFor, forwarded.Forwarded, forwarded.Auto, nil},
 	{"state", "/a", "/b", `"/c"`, func(s *settings) any { return s.StateDir }, "/a", "/b", "/c", "/home/.local/state/holdfast", nil},
 	{"sni-unknown", "default", "default", `"default"`, func(s *settings) any { return s.SNIUnknown },
 		certs.DefaultForUnknown, certs.DefaultForUnknown, certs.DefaultForUnknown, certs.RejectUnknown, nil},
@@ -115,6 +118,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	s := new(settings)
 	s.readListeners(r)
 	s.readProxies(r)
+	s.readForwardedField(r)
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)

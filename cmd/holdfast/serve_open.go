@@ -102,11 +102,11 @@ func (h *house) furnish(s *settings, std streams) {
 		h.accessLog = observe.NewWriter(std.out, h.log)
 		observer = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
 	}
-	var handler http1.Handler = files.New(h.root, files.Options{Log: h.log})
+	var directory http1.Handler = files.New(h.root, files.Options{Log: h.log})
 	if s.Rehearsal {
-		handler = rehearsal.Mount(handler)
+		directory = rehearsal.Mount(directory)
 	}
-	site := h.protocol(s, handler, observer)
+	site := h.protocol(s, directory, observer)
 	for _, l := range h.listeners {
 		s.receive(l.listener)
 		switch {
@@ -117,7 +117,7 @@ func (h *house) furnish(s *settings, std streams) {
 		case s.HTTPS == "":
 			l.listener.Handler = site
 		default:
-			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https"))}
+			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
 			l.listener.Handler = h.protocol(s, to, observer)
 		}
 	}
@@ -140,7 +140,9 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 		limits.BodyBytes = -1 // no content at all; http1's zero is its default
 	}
 	limits.LineBytes = max(limits.LineBytes, s.MaxHeadBytes/2)
-	p := &http1.Server{Handler: secure.Headers(handler, s.responseFields()), Limits: limits, Log: h.log, Observe: observer}
+	// The proxy's word comes first: what browsers are told depends on the client's scheme.
+	handler = h.behindProxies(s, secure.Headers(handler, s.responseFields()))
+	p := &http1.Server{Handler: handler, Limits: limits, Log: h.log, Observe: observer}
 	h.protocols = append(h.protocols, p)
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
@@ -22,6 +23,7 @@ type settings struct {
 
 	TrustedProxies trustedProxies
 	ProxyProtocol  bool // they begin connections with it
+	ForwardedField forwarded.Source
 
 	Pairs      []certs.Pair
 	StateDir   string // "" when there is none, and then StateWhy says why
@@ -76,6 +78,7 @@ func (c *call) read() (*settings, *reader) {
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r)
 	s.readProxies(r)
+	s.readForwardedField(r)
 	s.readCertificates(r, c.env)
 	s.readClocks(r)
 	s.readLimits(r, c.env)

@@ -36,7 +36,9 @@ type Request struct {
 	Refused *http1.Reason
 	Secure  bool // as if over TLS 1.3
 	Closing bool // as if the server were about to stop
+	// Client is the connection's other end, 192.0.2.1:50000 when it is not valid.
 	Client  netip.AddrPort
+	Unix    bool // as if over a unix socket, whose ends have no address
 	Context context.Context
 }
 
@@ -52,6 +54,8 @@ type Response struct {
 	Trailers []exchange.Line // behind the content, where its length was left open
 	Flushes  int             // how often the handler flushed
 	Result   http1.Result    // what the server would log
+	Client   netip.AddrPort  // likewise: who asked, as far as a handler knew better
+	Scheme   string
 }
 
 // Informed is an informational response.
@@ -93,6 +97,7 @@ func Do(h http1.Handler, r Request) *Response {
 		b.sink = sink
 	}
 	sink.res.Result = http1.Answer(h, x)
+	sink.res.Client, sink.res.Scheme = x.Asker(), x.Head.Scheme()
 	for i := range memory {
 		memory[i] = 0xDB
 	}
@@ -122,7 +127,10 @@ func (r *Request) exchange() (memory []byte, x *exchange.Exchange) {
 
 func (r *Request) peer() *exchange.Peer {
 	p := &exchange.Peer{Remote: r.Client, Local: netip.MustParseAddrPort("127.0.0.1:8443")}
-	if !p.Remote.IsValid() {
+	switch {
+	case r.Unix:
+		p.Remote, p.Local = netip.AddrPort{}, netip.AddrPort{}
+	case !p.Remote.IsValid():
 		p.Remote = netip.MustParseAddrPort("192.0.2.1:50000")
 	}
 	if r.Secure {

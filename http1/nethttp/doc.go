@@ -19,6 +19,8 @@
 //   - A Date is always sent (RFC 9110 §6.6.1); only another one can take its place.
 //   - Control bytes in field values become spaces, not only line ends; a field whose name
 //     is no token is dropped with a log line, there in silence.
+//   - RemoteAddr is the client as [http1.Request.Client] has it: behind a trusted proxy not
+//     the connection's other end, and its port is 0 where only the address is known.
 //   - A status from 600 to 999, which no RFC knows, goes out as 500.
 //   - A 101 without a Hijack behind it is a 500: the client would no longer speak HTTP.
 //   - Trailers that must stand in a head (RFC 9110 §6.5.1) are dropped with a log line;

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 
 	"github.com/holdfast-server/holdfast/http1"
@@ -169,5 +170,25 @@ func TestContext(t *testing.T) {
 		address := serveOurs(t, withAgain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { kept <- r.Context() })))
 		observe(t, address, get("/"))
 		<-(<-kept).Done()
+	})
+}
+
+func TestRemoteAddrIsTheClient(t *testing.T) {
+	shows := nethttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) }))
+	for client, want := range map[string]string{
+		"203.0.113.7:4711": "203.0.113.7:4711", "203.0.113.7:0": "203.0.113.7:0", "[2001:db8::7]:0": "[2001:db8::7]:0",
+	} {
+		told := http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+			r.SetClient(netip.MustParseAddrPort(client))
+			shows.Serve(w, r)
+		})
+		if got := string(http1test.Do(told, http1test.Request{}).Content); got != want {
+			t.Errorf("RemoteAddr %q, want %q", got, want)
+		}
+	}
+	t.Run("a peer without an address is net/http's @", func(t *testing.T) {
+		if got := string(http1test.Do(shows, http1test.Request{Unix: true}).Content); got != "@" {
+			t.Errorf("RemoteAddr %q, want @", got)
+		}
 	})
 }

@@ -27,6 +27,7 @@ const (
 	keyID        = "id"
 	keyCallerID  = "request_id"
 	keyClient    = "client"
+	keyPeer      = "peer"
 	keyMethod    = "method"
 	keyTarget    = "target"
 	keyAuthority = "authority"
@@ -45,12 +46,12 @@ const (
 // AccessLog returns an observer that logs each record as one line at level Info, with
 // the message "request" and the time at which the request ended.
 //
-// The line holds the request's id, client (unix for one on a unix
-// socket), method, target, authority, protocol, status
-// (0 when no response was begun, or none by the server), bytes of content, duration in
-// milliseconds, and, over TLS, the version and the key exchange group, and as request_id
-// the id by which a trusted caller knows the request. Where the handler took the
-// connection over there is detached=true. A request that did not complete also has
+// The line holds the request's id, client (unix for one on a unix socket), method,
+// target, authority, protocol, status (0 when no response was begun, or none by the
+// server), bytes of content, duration in milliseconds, the peer where that is not the
+// client but a proxy in front, and, over TLS, the version and the key exchange group, and
+// as request_id the id by which a trusted caller knows the request. Where the handler took
+// the connection over there is detached=true. A request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
 // query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
@@ -67,7 +68,7 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 		line := slog.NewRecord(r.Start.Add(r.Duration), slog.LevelInfo, "request", 0)
 		line.AddAttrs(
 			slog.String(keyID, r.ID),
-			slog.String(keyClient, clientText(r.Client)),
+			slog.String(keyClient, address(r.Client)),
 			slog.String(keyMethod, Escape(r.Method, methodLimitBytes)),
 			slog.String(keyTarget, Escape(r.Target, targetLimitBytes)),
 			slog.String(keyAuthority, Escape(r.Authority, authorityLimitBytes)),
@@ -76,6 +77,9 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 			slog.Int64(keyBytes, r.Bytes),
 			slog.Float64(keyDuration, milliseconds(r.Duration)),
 		)
+		if r.Peer != r.Client {
+			line.AddAttrs(slog.String(keyPeer, address(r.Peer)))
+		}
 		addTLS(&line, r.TLS)
 		if r.CallerID != "" {
 			line.AddAttrs(slog.String(keyCallerID, Escape(r.CallerID, callerIDLimitBytes)))
@@ -88,10 +92,14 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 	}
 }
 
-// clientText is a client's address, or unix: a peer on a unix socket has none.
-func clientText(a netip.AddrPort) string {
-	if !a.IsValid() {
+// address is without its port where that is not known, and "unix" for the end of a unix
+// socket, which has none.
+func address(a netip.AddrPort) string {
+	switch {
+	case !a.IsValid():
 		return "unix"
+	case a.Port() == 0:
+		return a.Addr().String()
 	}
 	return a.String()
 }

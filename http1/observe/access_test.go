@@ -23,6 +23,7 @@ func record() *http1.Record {
 		Start:     time.Date(2025, 3, 1, 12, 4, 5, 0, time.UTC),
 		Duration:  3141 * time.Microsecond,
 		Client:    netip.MustParseAddrPort("192.0.2.1:50000"),
+		Peer:      netip.MustParseAddrPort("192.0.2.1:50000"),
 		TLS:       &tls.ConnectionState{Version: tls.VersionTLS13, CurveID: tls.X25519MLKEM768},
 		Method:    "GET",
 		Target:    "/index.html?q=1",
@@ -97,6 +98,44 @@ func TestAccessLogJSON(t *testing.T) {
 			t.Errorf("line is %v", line)
 		}
 	})
+}
+
+func TestAccessLogOfAClientBehindAProxy(t *testing.T) {
+	for _, c := range []struct {
+		name, client, peer       string
+		clientLogged, peerLogged any
+	}{
+		{"the peer is named where it is not the client", "203.0.113.7:4711", "192.0.2.1:50000", "203.0.113.7:4711", "192.0.2.1:50000"},
+		{"an unknown port is left out", "2001:db8::7", "192.0.2.1:50000", "2001:db8::7", "192.0.2.1:50000"},
+		{"another port is another end", "192.0.2.1:4711", "192.0.2.1:50000", "192.0.2.1:4711", "192.0.2.1:50000"},
+		{"a proxy on a unix socket", "203.0.113.7", "", "203.0.113.7", "unix"},
+		{"a client on a unix socket", "", "", "unix", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := record()
+			r.Client, r.Peer = addressOf(c.client), addressOf(c.peer)
+			line := jsonLine(t, r)
+			if line["client"] != c.clientLogged || line["peer"] != c.peerLogged {
+				t.Errorf("client %v, peer %v, want %v and %v", line["client"], line["peer"], c.clientLogged, c.peerLogged)
+			}
+		})
+	}
+	t.Run("a person reads of the peer too", func(t *testing.T) {
+		r := record()
+		r.Client = addressOf("203.0.113.7")
+		if line := textLine(r, false); !strings.Contains(line, " 203.0.113.7 ") || !strings.Contains(line, "peer=192.0.2.1:50000") {
+			t.Errorf("line is %q", line)
+		}
+	})
+}
+
+// addressOf reads an address with or without a port; "" is none.
+func addressOf(s string) netip.AddrPort {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a
+	}
+	a, _ := netip.ParseAddr(s)
+	return netip.AddrPortFrom(a, 0)
 }
 
 func TestAccessLogOfABrokenRequest(t *testing.T) {

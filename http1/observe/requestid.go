@@ -18,11 +18,11 @@ const requestIDField = "X-Request-Id"
 // 128 letters, digits, dots, underscores and hyphens. That is then sent back, and is in the
 // access log as request_id, beside the server's own. From anyone else, and in any other
 // form, the field is passed over: whoever could choose ids could make requests look like
-// another's. trusts gets the address of Request.Client; nil trusts nobody.
+// another's. trusts gets the address of Request.Peer, whoever that speaks for; nil trusts nobody.
 func RequestID(next http1.Handler, trusts func(caller netip.Addr) bool) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 		id := ""
-		if trusts != nil && trusts(r.Client().Addr()) {
+		if trusts != nil && trusts(r.Peer().Addr()) {
 			id = givenID(r)
 		}
 		if id != "" {

@@ -85,3 +85,19 @@ func TestAccessLogOfACallersID(t *testing.T) {
 		t.Errorf("line is %v", line)
 	}
 }
+
+// Behind a proxy the caller is the proxy, whoever it speaks for.
+func TestRequestIDIsTakenFromThePeer(t *testing.T) {
+	peer, client := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.7")
+	for trusted, want := range map[netip.Addr]bool{peer: true, client: false} {
+		h := RequestID(http1.HandlerFunc(func(*http1.Response, *http1.Request) {}), func(a netip.Addr) bool { return a == trusted })
+		told := http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+			r.SetClient(netip.AddrPortFrom(client, 0))
+			h.Serve(w, r)
+		})
+		res := http1test.Do(told, http1test.Request{Fields: []string{"X-Request-Id", "given"}})
+		if taken := res.Get("X-Request-Id") == "given"; taken != want {
+			t.Errorf("%s trusted: the id is taken: %v, want %v", trusted, taken, want)
+		}
+	}
+}

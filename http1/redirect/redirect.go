@@ -17,11 +17,18 @@ type ToHTTPS struct {
 	// developer's machine say, is not behind a mapping to 443.
 	Port         int
 	ListenerPort int
+	// Site answers what came over HTTPS already, to a proxy in front that is trusted to say so: a
+	// redirect would come back here for ever. Nil redirects that too.
+	Site http1.Handler
 }
 
-// Serve answers with the redirect. A request without a host (HTTP/1.0) gets 400, for there
+// Serve answers with the redirect, or leaves the request to t.Site. A request without a host (HTTP/1.0) gets 400, for there
 // is nowhere to send it, and OPTIONS * gets 204.
 func (t ToHTTPS) Serve(w *http1.Response, r *http1.Request) {
+	if t.Site != nil && r.Scheme() == "https" {
+		t.Site.Serve(w, r)
+		return
+	}
 	path := r.Path()
 	switch authority := r.Authority(); {
 	case !strings.HasPrefix(path, "/") && r.Method() == "OPTIONS":

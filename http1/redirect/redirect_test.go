@@ -48,6 +48,26 @@ func TestToHTTPS(t *testing.T) {
 	}
 }
 
+func TestWhatCameOverHTTPSIsNotRedirected(t *testing.T) {
+	site := http1.HandlerFunc(func(w *http1.Response, _ *http1.Request) { w.Text(200, "the site") })
+	for _, c := range []struct {
+		name   string
+		to     redirect.ToHTTPS
+		secure bool
+		status int
+	}{
+		{"it gets the site", redirect.ToHTTPS{Site: site}, true, 200},
+		{"the rest is redirected", redirect.ToHTTPS{Site: site}, false, 308},
+		{"without a site all is", redirect.ToHTTPS{}, true, 308},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if res := http1test.Do(c.to, http1test.Request{Secure: c.secure}); res.Status != c.status {
+				t.Errorf("status %d, want %d", res.Status, c.status)
+			}
+		})
+	}
+}
+
 // What only a parser can bring: requests without a host, absolute targets, noise.
 func TestToHTTPSBehindTheParser(t *testing.T) {
 	for _, c := range []struct {

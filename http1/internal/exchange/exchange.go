@@ -41,9 +41,27 @@ type Exchange struct {
 	Body Body
 	Sink Sink
 	Peer *Peer
-	ID   ID
+	// Client is who asks, where a handler knows better than Peer; else the zero AddrPort.
+	Client netip.AddrPort
+	ID     ID
 	// CallerID is another id, by which a trusted caller knows the exchange.
 	CallerID string
+}
+
+// Asker is the address of who asks: Client where that is set, else the peer's.
+func (x *Exchange) Asker() netip.AddrPort {
+	if x.Client.IsValid() {
+		return x.Client
+	}
+	return x.Peer.Remote
+}
+
+// Scheme is the head's Secure as a URI scheme.
+func (h *Head) Scheme() string {
+	if h.Secure {
+		return "https"
+	}
+	return "http"
 }
 
 // Head is a request's head. The byte slices are views, valid until the exchange is over.
@@ -56,7 +74,7 @@ type Head struct {
 	Fields    []Field
 	Length    int64 // of the content: 0 for none, Unknown for chunked
 	Minor     uint8 // of the protocol version 1.x
-	Secure    bool  // it came over TLS
+	Secure    bool  // it came over TLS, or a handler knows that it did further in front
 	Upgrade   bool  // the client offers to speak another protocol
 }
 
