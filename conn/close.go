@@ -17,7 +17,7 @@ func (c *Conn) close() (late int64) {
 	c.enter(Closed, clockNone, 0)
 	switch {
 	case c.Forced():
-	case c.broken:
+	case c.broken.Load():
 		c.sock.reset()
 		return 0
 	default:

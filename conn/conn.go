@@ -61,7 +61,6 @@ type Conn struct {
 	accepted time.Time
 	remote   netip.AddrPort
 	local    netip.AddrPort
-	source   netip.Addr // what it counts under; not valid for nothing. The tracker's.
 	sock     *socket
 	stream   net.Conn // sock, or TLS on it
 	tls      *tls.ConnectionState
@@ -73,9 +72,11 @@ type Conn struct {
 	slow    bool        // it was too slow: said with the bytes, and again at the next read
 	resting bool        // Await gave its wait up for a rest
 	trusted bool        // the listener trusts the peer
+	counts  bool        // under its client's address; the tracker's
 	opened  bool        // preface and handshake are behind it
 	preface uint16      // how many bytes its preface had
-	broken  bool        // the peer must see a cut
+	unnamed bool        // a trusted peer's preface named nobody
+	broken  atomic.Bool // the peer must see a cut
 	forced  atomic.Bool // Cut closed it
 	ended   atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
 
@@ -110,6 +111,11 @@ func (c *Conn) Accepted() time.Time { return c.accepted }
 // Remote is the client's address: the peer's, unless the [Preface] of a trusted one says
 // otherwise. It is not valid for a unix socket.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
+
+// Unnamed tells that a trusted peer speaks for somebody else and did not say for whom: its
+// [Preface] named no client. Remote is the peer's then, and nothing that comes on the
+// connection has the peer's word.
+func (c *Conn) Unnamed() bool { return c.unnamed }
 
 // Local is the address that the client connected to: our own, unless the preface says
 // otherwise. It is not valid for a unix socket.
@@ -191,10 +197,14 @@ func (c *Conn) change(state State, k clock, length time.Duration, now time.Time)
 	}
 }
 
-// BeginHead starts the head clock for a request whose first bytes are already at hand.
+// BeginHead starts the head clock for a request whose first bytes are already at hand. A
+// deadline that [Conn.WriteUntil] set for the one before is over.
 func (c *Conn) BeginHead() {
 	now := time.Now()
 	c.begun = now
+	if c.sock.timed {
+		c.sock.writeUntil(time.Time{})
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.change(Active, clockHead, c.server.limits.HeadTimeout, now)
@@ -207,7 +217,10 @@ func (c *Conn) Begun() time.Time { return c.begun }
 // minimum rate.
 func (c *Conn) BeginBody() {
 	c.body, c.slow = pace{}, false
-	c.enter(Active, clockBody, c.server.limits.StallTimeout)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound = time.Time{}
+	c.change(Active, clockBody, c.server.limits.StallTimeout, c.now())
 }
 
 // Detach hands both halves of the connection to the handler: no clock runs any more, and
@@ -243,7 +256,7 @@ func (c *Conn) earlier(t time.Time) time.Time {
 }
 
 // WriteUntil gives all further writes one absolute deadline, in place of the stall clock
-// and the minimum rate; the zero time gives them back to those.
+// and the minimum rate; the zero time gives them back to those, as the next BeginHead does.
 func (c *Conn) WriteUntil(t time.Time) { c.sock.writeUntil(t) }
 
 // SetReadDeadline sets the read deadline of a detached connection. It does not undo
@@ -416,7 +429,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // them for minutes.
 func (c *Conn) giveUp() {
 	c.ended.Store(true)
-	c.broken = true
+	c.broken.Store(true)
 }
 
 // ReadFrom writes what r has left: by sendfile where r is an *os.File behind an
@@ -470,7 +483,7 @@ func (c *Conn) drain() {
 
 // Break makes the close of this connection a reset, so that the peer cannot take what it
 // got for a whole message.
-func (c *Conn) Break() { c.broken = true }
+func (c *Conn) Break() { c.broken.Store(true) }
 
 // TakeAtHand reads what the peer has sent already, without waiting for more, and returns how
 // much that was.

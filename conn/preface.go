@@ -37,6 +37,7 @@ func (c *Conn) readPreface() error {
 		c.local = local
 	}
 	if !client.IsValid() {
+		c.unnamed = true
 		return nil
 	}
 	c.remote = client
@@ -53,7 +54,7 @@ func (l *Listener) trusts(addr netip.Addr) bool { return l.Trusts != nil && l.Tr
 func (s *Server) unbegun(c *Conn, err error) ending {
 	switch {
 	case errors.Is(err, errOverLimit):
-		c.broken = true
+		c.broken.Store(true)
 		s.tellRefused(c, 1)
 		return refused
 	case c.onlyProbed(err):

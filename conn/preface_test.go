@@ -58,14 +58,14 @@ func TestPreface(t *testing.T) {
 		p := w.dialProxied(line("203.0.113.9:4444"))
 		p.ask("echo a", "a")
 		c := w.lines.newest()
-		if c.Remote().String() != "203.0.113.9:4444" || c.Local().String() != "198.51.100.80:443" {
+		if c.Remote().String() != "203.0.113.9:4444" || c.Local().String() != "198.51.100.80:443" || c.Unnamed() {
 			t.Errorf("remote %v, local %v", c.Remote(), c.Local())
 		}
 	})
 	inProxiedWorld(t, "UNKNOWN leaves the connection's own addresses", conn.Limits{}, func(t *testing.T, w *world) {
 		w.dialProxied("PROXY UNKNOWN\r\n").ask("echo a", "a")
-		if c := w.lines.newest(); c.Remote().String() != proxyAddr || c.Local().String() != "192.0.2.80:443" {
-			t.Errorf("remote %v, local %v", c.Remote(), c.Local())
+		if c := w.lines.newest(); c.Remote().String() != proxyAddr || c.Local().String() != "192.0.2.80:443" || !c.Unnamed() {
+			t.Errorf("remote %v, local %v, unnamed %v", c.Remote(), c.Local(), c.Unnamed())
 		}
 	})
 	t.Run("what follows it in the same segment is the first request", func(t *testing.T) {

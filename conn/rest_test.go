@@ -61,6 +61,15 @@ func TestRest(t *testing.T) {
 		_ = c.Close()
 		<-gone
 	})
+	onLoopback(t, "a deadline of the request before it is over", func(t *testing.T, o options) {
+		t.Parallel()
+		o.more = map[string]verb{"echo": func(s *session, args []string) (bool, error) {
+			s.WriteUntil(time.Now().Add(time.Second))
+			return s.say("%s", args[0])
+		}, "plain": verbs["echo"]}
+		_, c := atRest(t, o)
+		c.ask("plain b\n", "b")
+	})
 	onLoopback(t, "its idle clock runs on", func(t *testing.T, o options) {
 		t.Parallel()
 		o.limits.IdleTimeout = 4 * time.Second

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,12 +32,14 @@ type socket struct {
 	received int64 // bytes read; this and the next are the reader's
 	atOnce   bool  // reads take what there is, whatever the deadline
 
-	released bool      // writes have no pace: whoever has the connection sets deadlines
-	deadline time.Time // when set: absolute, in place of the pace (handshake, close)
-	armed    time.Time // what the raw write deadline was last set to
+	released atomic.Bool // no pace, no account: whoever has the connection sets deadlines
+	timed    bool        // one absolute deadline stands in place of the pace (handshake, close)
+	armed    bool        // a look is due, at the raw write deadline
 	pace     pace
-	sent     int64 // bytes that the kernel took
-	acked    int64 // of those, what the peer had acknowledged at the last look
+	sent     int64     // bytes that the kernel took
+	acked    int64     // of those, what the peer had acknowledged at the last look
+	progress time.Time // when the peer was last seen to acknowledge something
+	owed     bool      // it had not acknowledged everything at the last look
 	unsent   func(syscall.RawConn) (int64, bool)
 }
 
@@ -60,7 +63,9 @@ func (k *socket) Read(p []byte) (int, error) {
 		read = k.readAtOnce
 	}
 	n, err := read(p)
-	k.received += int64(n)
+	if !k.released.Load() { // else by whoever has the connection, with as many goroutines as it likes
+		k.received += int64(n)
+	}
 	return n, err
 }
 
@@ -82,13 +87,13 @@ func (k *socket) readAtOnce(p []byte) (n int, err error) {
 // writeUntil gives all further writes one absolute deadline; the zero time returns them
 // to the pace.
 func (k *socket) writeUntil(t time.Time) {
-	k.deadline, k.armed = t, t
+	k.timed, k.armed = !t.IsZero(), false
 	_ = k.SetWriteDeadline(t)
 }
 
 // release ends the pace for good.
 func (k *socket) release() {
-	k.released = true
+	k.released.Store(true)
 	k.writeUntil(time.Time{})
 }
 
@@ -161,17 +166,24 @@ func sendPiece(piece *io.LimitedReader, to io.ReaderFrom) (int64, error) {
 
 // paced runs op, which gets the number of bytes done so far, again and again until it
 // ends with something else than the write deadline. It is where the write clock lives.
+//
+// Most writes never wait and ask no clock. A wait is judged by the looks at what the peer
+// has acknowledged: one that began in an earlier write goes on in this one, or a peer that
+// reads nothing would live on what the kernel's buffer takes.
 func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err error) {
-	if k.released || !k.deadline.IsZero() {
+	if k.released.Load() {
+		return op(0) // whoever has the connection may write with many goroutines
+	}
+	if k.timed {
 		done, err = op(0)
 		k.sent += done
 		return done, err
 	}
-	var looked, progress time.Time // none yet: most writes never wait, and ask no clock
-	if k.armed.IsZero() {
+	var looked time.Time // in this write
+	if !k.armed {
 		looked = time.Now()
-		progress = looked
-		k.arm(looked, progress)
+		k.progress = looked
+		k.arm(looked)
 	}
 	for {
 		n, err := op(done)
@@ -180,30 +192,30 @@ func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err erro
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return done, err
 		}
-		now := time.Now()
+		now, owed := time.Now(), k.owed
 		moved := k.moved()
-		if moved > 0 || progress.IsZero() {
-			progress = now
+		if moved > 0 || looked.IsZero() && !owed {
+			k.progress = now
 		}
-		if now.Sub(progress) >= k.limits.StallTimeout {
+		if now.Sub(k.progress) >= k.limits.StallTimeout {
 			return done, ErrStalled
 		}
 		if !looked.IsZero() && k.pace.wrote(now.Sub(looked), moved, k.limits.MinBytesPerSecond, k.limits.RateGrace) {
 			return done, ErrTooSlow
 		}
 		looked = now
-		k.arm(now, progress)
+		k.arm(now)
 	}
 }
 
 // arm sets the raw deadline to the next look. It stands for the writes that follow, until
 // it passes: so it may come early in one of them, or before it.
-func (k *socket) arm(now, progress time.Time) {
+func (k *socket) arm(now time.Time) {
 	next := now.Add(k.tick())
-	if stall := progress.Add(k.limits.StallTimeout); stall.Before(next) {
+	if stall := k.progress.Add(k.limits.StallTimeout); stall.Before(next) {
 		next = stall
 	}
-	k.armed = next
+	k.armed = true
 	_ = k.SetWriteDeadline(next)
 }
 
@@ -216,7 +228,7 @@ func (k *socket) moved() int64 {
 		queued = 0
 	}
 	before := k.acked
-	k.acked = k.sent - queued
+	k.acked, k.owed = k.sent-queued, queued > 0
 	return k.acked - before
 }
 

@@ -71,6 +71,52 @@ func TestAcknowledged(t *testing.T) {
 	}
 }
 
+// TestStalledAcrossWrites: a handler that writes little at a time to a peer that reads
+// nothing gets every write done, at the cost of the kernel's buffer.
+func TestStalledAcrossWrites(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		reads   bool
+		wantErr error
+	}{{"a peer that acknowledges nothing is given up", false, ErrStalled}, {"one that reads is not, whatever the pauses", true, nil}} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k, _ := newTestSocket(t)
+				k.unsent = func(syscall.RawConn) (int64, bool) {
+					if row.reads {
+						return 0, true
+					}
+					return k.sent, true
+				}
+				begun := time.Now()
+				due := k.tick() // a deadline passes at first, and then the kernel takes the bytes
+				write := func() (err error) {
+					late := time.Since(begun) >= due
+					_, err = k.paced(func(int64) (int64, error) {
+						if late {
+							late = false
+							return 0, os.ErrDeadlineExceeded
+						}
+						return 100, nil
+					})
+					if time.Since(begun) >= due {
+						due += k.tick()
+					}
+					return err
+				}
+				var err error
+				for err == nil && time.Since(begun) < 2*time.Minute {
+					time.Sleep(time.Second)
+					err = write()
+				}
+				if err != row.wantErr || err != nil && time.Since(begun) > 36*time.Second {
+					t.Errorf("%v after %v", err, time.Since(begun))
+				}
+			})
+		})
+	}
+}
+
 func TestUnacknowledged(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the kernel tells on Linux only")

@@ -58,7 +58,7 @@ func (t *tracker) count(c *Conn, client netip.AddrPort, l *Limits) bool {
 	if t.perIP == nil {
 		t.perIP = map[netip.Addr]int{}
 	}
-	c.source = source
+	c.counts = true
 	t.perIP[source]++
 	return true
 }
@@ -77,10 +77,10 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.conns, c)
-	if t.perIP[c.source] > 1 {
-		t.perIP[c.source]--
-	} else {
-		delete(t.perIP, c.source)
+	if source := sourceOf(c.remote); c.counts && t.perIP[source] > 1 {
+		t.perIP[source]--
+	} else if c.counts {
+		delete(t.perIP, source)
 	}
 	t.books.Open--
 	*t.books.column(e)++

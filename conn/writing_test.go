@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -145,6 +147,30 @@ func TestDetached(t *testing.T) {
 			p.send("late\n")
 			p.want("late")
 		})
+	})
+	t.Run("it is written to and read from by as many goroutines as like to", func(t *testing.T) {
+		crowd := func(s *session, _ []string) (bool, error) {
+			s.Detach()
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() { _, _ = s.Write([]byte("word\n")) })
+				all.Go(func() {
+					var own [5]byte
+					_, _ = s.Read(own[:])
+				})
+			}
+			all.Wait()
+			return false, nil
+		}
+		s := newStation(t, options{more: map[string]verb{"upgrade": crowd}})
+		c := s.dial()
+		c.ask("upgrade\n", "word")
+		if _, err := io.WriteString(c.Conn, strings.Repeat("word\n", 4)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(c.r); string(got) != strings.Repeat("word\n", 3) || err != nil {
+			t.Errorf("read %q, %v", got, err)
+		}
 	})
 	t.Run("no clock runs for writing", func(t *testing.T) {
 		const n = 4 * conntest.BufferBytes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -153,15 +154,27 @@ func TestFailedWriteEndsContext(t *testing.T) {
 func TestReadDeadline(t *testing.T) {
 	overBoth(t, HandlerFunc(func(w *Response, r *Request) {
 		if r.Path() == "/ok" {
+			_, _ = io.Copy(w, r.Body())
 			_, _ = w.WriteString("OK")
 			return
 		}
 		_ = w.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+		if r.Path() == "/past" {
+			_ = w.SetReadDeadline(time.Unix(1, 0))
+			return
+		}
 		_, err := r.Body().Read(make([]byte, 10))
 		w.Text(http.StatusGatewayTimeout, err.Error())
 	}), func(t *testing.T, s *site) {
 		c := s.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
 		c.gets("POST", 504, "i/o timeout")
 		c.ends()
+
+		// It is of its own request alone, with content or without.
+		c = s.ask(get("/past"))
+		c.gets("GET", 200, "")
+		c.send("POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
+		c.send("abc")
+		c.gets("POST", 200, "abcOK")
 	})
 }

@@ -211,6 +211,10 @@ func (r *Request) SetClient(client netip.AddrPort) { r.x.Client = client }
 // maybe. It is not valid for a connection without addresses.
 func (r *Request) Peer() netip.AddrPort { return r.x.Peer.Remote }
 
+// Unnamed tells that the peer is a proxy that opened the connection for a client it did not
+// name (conn.Conn.Unnamed): what the request's fields say has nobody's word.
+func (r *Request) Unnamed() bool { return r.x.Peer.Unnamed }
+
 // Local is the server's own address of the connection.
 func (r *Request) Local() netip.AddrPort { return r.x.Peer.Local }
 

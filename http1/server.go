@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1/internal/exchange"
@@ -61,7 +60,7 @@ func (s *Server) ServeConn(c *conn.Conn) error {
 	s.setUp()
 	v := new(visit)
 	v.server, v.conn = s, c
-	v.peer.Remote, v.peer.Local, v.peer.TLS = c.Remote(), c.Local(), c.TLS()
+	v.peer.Remote, v.peer.Local, v.peer.TLS, v.peer.Unnamed = c.Remote(), c.Local(), c.TLS(), c.Unnamed()
 	v.watcher.visit, v.keep = v, s.keepings.of(c.IdleTimeout())
 	defer func() {
 		if v.pending { // a handler ended its goroutine, or we panicked
@@ -204,10 +203,6 @@ func (v *visit) exchange(n int) (keep bool, err error) {
 	}
 	w.sink = sink{visit: v, body: b}
 	v.watcher.begin(b == nil)
-	if v.timed {
-		v.timed = false
-		v.conn.WriteUntil(time.Time{})
-	}
 	res := Answer(v.server.Handler, x)
 	if s := w.sink.stream; s != nil {
 		_ = s.Close()

@@ -38,7 +38,6 @@ func (s *sink) SetReadDeadline(t time.Time) error {
 }
 
 func (s *sink) SetWriteDeadline(t time.Time) error {
-	s.visit.timed = true
 	s.visit.conn.WriteUntil(t)
 	return nil
 }

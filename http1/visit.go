@@ -25,7 +25,6 @@ type visit struct {
 	peer   exchange.Peer
 	w      *work // nil while parked
 
-	timed   bool    // a handler set a write deadline
 	watcher watcher // for the client's departure while a handler runs
 	keep    keeping // what a response says that does not end the connection
 

@@ -12,6 +12,12 @@ var forwardedFields = map[string]forwarded.Source{
 
 func (s *settings) readForwardedField(r *reader) {
 	s.ForwardedField = forwardedFields[r.choice("forwarded-field", "auto", "forwarded", "x-forwarded-for")]
+	if r.written("forwarded-field") && s.TrustedProxies.none() {
+		s.Warnings = append(s.Warnings, fault{
+			What: "forwarded-field has no effect", Where: r.get("forwarded-field").from, Why: "no proxy is trusted",
+			Mend: "add --trusted-proxy with the proxy's address",
+		})
+	}
 }
 
 // behindProxies is handler, asked by the clients that trusted proxies name; handler itself

@@ -47,7 +47,7 @@ const (
 // Handler returns a handler that sets the client and the scheme of each request that comes
 // from a trusted peer, where a field tells, before next sees it. The port of the client is
 // 0 unless the field names it. The fields stay as they are, and are without effect from
-// anybody else. A request without them costs no allocation.
+// anybody else, and where the PROXY protocol brought the peer without naming its client. A request without them costs no allocation.
 func Handler(next http1.Handler, o Options) http1.Handler {
 	if o.Trusts == nil {
 		return next
@@ -65,7 +65,7 @@ type handler struct {
 }
 
 func (h *handler) Serve(w *http1.Response, r *http1.Request) {
-	if h.Trusts(r.Peer().Addr().Unmap()) {
+	if !r.Unnamed() && h.Trusts(r.Peer().Addr().Unmap()) {
 		v := h.read(r)
 		if v.client.IsValid() {
 			r.SetClient(v.client)

@@ -56,3 +56,12 @@ func TestXForwardedProto(t *testing.T) {
 		{"in quotes", xff("192.0.2.7", `"https"`), "192.0.2.7:0 http"},
 	})
 }
+
+// A balancer that passes on what it does not read connects for a client it does not name.
+func TestUnnamedPeer(t *testing.T) {
+	r := ask("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
+	r.Unnamed = true
+	if got := seen(t, forwarded.Options{Trusts: trusts}, r); got != front.String()+" http" {
+		t.Errorf("%s asked, want the peer", got)
+	}
+}

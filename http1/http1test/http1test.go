@@ -39,6 +39,7 @@ type Request struct {
 	// Client is the connection's other end, 192.0.2.1:50000 when it is not valid.
 	Client  netip.AddrPort
 	Unix    bool // as if over a unix socket, whose ends have no address
+	Unnamed bool // the peer is a proxy that did not say for whom it connected
 	Context context.Context
 }
 
@@ -126,7 +127,7 @@ func (r *Request) exchange() (memory []byte, x *exchange.Exchange) {
 }
 
 func (r *Request) peer() *exchange.Peer {
-	p := &exchange.Peer{Remote: r.Client, Local: netip.MustParseAddrPort("127.0.0.1:8443")}
+	p := &exchange.Peer{Remote: r.Client, Local: netip.MustParseAddrPort("127.0.0.1:8443"), Unnamed: r.Unnamed}
 	switch {
 	case r.Unix:
 		p.Remote, p.Local = netip.AddrPort{}, netip.AddrPort{}

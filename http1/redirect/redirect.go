@@ -10,7 +10,9 @@ import (
 
 // ToHTTPS redirects every request to the same host, path and query over HTTPS, with 308
 // so that the method and the content stay (RFC 9110 §15.4.9). A URL that was typed is
-// asked for only once: nothing about the redirect is secret, so clients may keep it.
+// asked for only once: nothing about the redirect is secret, so clients may keep it, unless
+// there is a Site. Then the answer hangs on what a proxy says of the scheme, and one that a
+// cache took from a request that lied would redirect everybody in a circle.
 type ToHTTPS struct {
 	// Port is the port to name; 0 means 443 when the request's host names no port, and
 	// ListenerPort when it does: whoever reached us by a port of its own, on a
@@ -22,8 +24,8 @@ type ToHTTPS struct {
 	Site http1.Handler
 }
 
-// Serve answers with the redirect, or leaves the request to t.Site. A request without a host (HTTP/1.0) gets 400, for there
-// is nowhere to send it, and OPTIONS * gets 204.
+// Serve answers with the redirect, or leaves the request to t.Site. A request without a
+// host (HTTP/1.0) gets 400, for there is nowhere to send it, and OPTIONS * gets 204.
 func (t ToHTTPS) Serve(w *http1.Response, r *http1.Request) {
 	if t.Site != nil && r.Scheme() == "https" {
 		t.Site.Serve(w, r)
@@ -37,6 +39,9 @@ func (t ToHTTPS) Serve(w *http1.Response, r *http1.Request) {
 		w.Text(400, "400 Bad Request\nThis port only redirects to HTTPS, and the request names no host.\n")
 	default:
 		w.Set("Location", t.location(authority, path, r.Query()))
+		if t.Site != nil {
+			w.Set("Cache-Control", "no-store")
+		}
 		w.Text(308, "308 Permanent Redirect\nThis site speaks HTTPS.\n")
 	}
 }

@@ -55,14 +55,15 @@ func TestWhatCameOverHTTPSIsNotRedirected(t *testing.T) {
 		to     redirect.ToHTTPS
 		secure bool
 		status int
+		cache  string
 	}{
-		{"it gets the site", redirect.ToHTTPS{Site: site}, true, 200},
-		{"the rest is redirected", redirect.ToHTTPS{Site: site}, false, 308},
-		{"without a site all is", redirect.ToHTTPS{}, true, 308},
+		{"it gets the site", redirect.ToHTTPS{Site: site}, true, 200, ""},
+		{"the rest is redirected, and no cache keeps that", redirect.ToHTTPS{Site: site}, false, 308, "no-store"},
+		{"without a site all is", redirect.ToHTTPS{}, true, 308, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if res := http1test.Do(c.to, http1test.Request{Secure: c.secure}); res.Status != c.status {
-				t.Errorf("status %d, want %d", res.Status, c.status)
+			if res := http1test.Do(c.to, http1test.Request{Secure: c.secure}); res.Status != c.status || res.Get("Cache-Control") != c.cache {
+				t.Errorf("status %d, Cache-Control %q, want %d and %q", res.Status, res.Get("Cache-Control"), c.status, c.cache)
 			}
 		})
 	}

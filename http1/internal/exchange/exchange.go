@@ -82,6 +82,8 @@ type Head struct {
 type Peer struct {
 	Remote, Local netip.AddrPort
 	TLS           *tls.ConnectionState // nil without TLS
+	// Unnamed tells that Remote is a proxy's that speaks for somebody it did not name.
+	Unnamed bool
 }
 
 // ID tells an exchange from every other of this process: the connection's number and
