@@ -53,12 +53,13 @@ func (l *Listener) trusts(addr netip.Addr) bool { return l.Trusts != nil && l.Tr
 func (s *Server) unbegun(c *Conn, err error) ending {
 	switch {
 	case errors.Is(err, errOverLimit):
-		c.broken = true
+		c.broken, c.turned = true, overConnectionsPerIP
 		s.tellRefused(c, 1)
 		return refused
 	case c.onlyProbed(err):
 		return quiet
 	}
+	c.turned = c.failure(err)
 	s.tellBroken("handshake failed", c, err)
 	return handshakeFailed
 }
