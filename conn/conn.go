@@ -88,6 +88,7 @@ type Conn struct {
 	draining bool          // the server's drain has reached this connection
 	looked   bool          // the last look was given
 	halfway  bool          // and, when it showed half a TLS record, the time for the rest
+	turned   turned        // why it never came to its handler; of its goroutine, and here because there is room
 	until    time.Time     // when the clock runs out; for clockBody it moves with each read
 	armed    time.Time     // what the raw read deadline was last set to
 	bound    time.Time     // ReadUntil's; zero for none

@@ -55,11 +55,13 @@ func (s *Server) unbegun(c *Conn, err error) ending {
 	switch {
 	case errors.Is(err, errOverLimit):
 		c.broken.Store(true)
+		c.turned = overConnectionsPerIP
 		s.tellRefused(c, 1)
 		return refused
 	case c.onlyProbed(err):
 		return quiet
 	}
+	c.turned = c.failure(err)
 	s.tellBroken("handshake failed", c, err)
 	return handshakeFailed
 }

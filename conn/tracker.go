@@ -16,6 +16,7 @@ type tracker struct {
 	conns  map[*Conn]struct{}
 	perIP  map[netip.Addr]int
 	books  Ledger
+	turned [turnedKinds]int64
 	wg     sync.WaitGroup
 }
 
@@ -32,17 +33,30 @@ func (t *tracker) admit(c *Conn, l *Limits) bool {
 		source = netip.AddrPort{} // it comes for many
 	}
 	full := l.Connections > 0 && len(t.conns) >= l.Connections
-	if t.sealed || full || !t.count(c, source, l) {
-		t.books.Refused++
-		return false
+	switch {
+	case t.sealed:
+		c.turned = stopping
+	case full:
+		c.turned = overConnections
+	case t.count(c, source, l):
+		t.open(c)
+		return true
+	default:
+		c.turned = overConnectionsPerIP
 	}
+	t.books.Refused++
+	t.turned[c.turned]++
+	return false
+}
+
+// open tracks a connection that was let in. The caller holds t.mu.
+func (t *tracker) open(c *Conn) {
 	if t.conns == nil {
 		t.conns = map[*Conn]struct{}{}
 	}
 	t.conns[c] = struct{}{}
 	t.books.Open++
 	t.wg.Add(1)
-	return true
 }
 
 // count counts c under its client's address, unless that has reached its limit. The caller
@@ -84,6 +98,9 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	}
 	t.books.Open--
 	*t.books.column(e)++
+	if e == refused || e == handshakeFailed {
+		t.turned[c.turned]++
+	}
 	t.books.LateBytes += late
 	t.wg.Done()
 }

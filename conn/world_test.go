@@ -132,6 +132,9 @@ func (w *world) invariants() {
 	if l.Open != 0 {
 		w.t.Errorf("%d connections open after the end", l.Open)
 	}
+	if refused, failed := total(w.server.Refusals()), total(w.server.HandshakeFailures()); refused != l.Refused || failed != l.HandshakeFailed {
+		w.t.Errorf("%d refused and %d handshakes failed by their reasons, the ledger has %d and %d", refused, failed, l.Refused, l.HandshakeFailed)
+	}
 	if l.Accepted > w.dialed {
 		w.t.Errorf("%d connections accepted, %d dialled", l.Accepted, w.dialed)
 	}

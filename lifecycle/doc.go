@@ -8,7 +8,8 @@
 //     listener is already closed; closing it is the drain's work.
 //   - [Stop] is the signal actor. A signal, or its interrupt with the error of an actor
 //     that died, starts the drain in its execute, which alone announces, closes
-//     listeners, waits, cuts and reports, and only then returns.
+//     listeners, waits, cuts, reports and releases what outlives the drain, and only then
+//     returns.
 //
 // The phases of a stop:
 //

@@ -19,6 +19,9 @@ const secondSignalAfter = 250 * time.Millisecond
 // process goes without them. With the rest of the exit it stays below 1 s.
 const afterCut = 500 * time.Millisecond
 
+// releasePatience is what the last release may take. Nothing that clients wait for is in it.
+const releasePatience = 200 * time.Millisecond
+
 // A Target is what a stop drains. The calls come in this order, from one goroutine;
 // conn.Server is one.
 type Target interface {
@@ -49,6 +52,11 @@ type Stop struct {
 	// HungUp tells whether the controlling terminal is gone, so that SIGHUP means stop;
 	// nil for never.
 	HungUp func() bool
+	// Release lets go of what outlives the drain, such as a listener that answers probes. It
+	// is called last, when the report is there, also behind a drain that failed, and the
+	// actor returns after it. It gets a context that ends soon, or at once where the stop was
+	// forced, and must return then. Nil for nothing.
+	Release func(ctx context.Context)
 	// Log gets a line a phase; nil discards.
 	Log *slog.Logger
 
@@ -82,6 +90,7 @@ func (s *Stop) run() error {
 	d := &drain{stop: s}
 	d.report.Signal, d.report.Died = s.await()
 	d.report.Begun = time.Now()
+	s.phase.set(LameDuck) // before anybody can read of it
 	s.Log.Info("stopping", "cause", d.report.Cause(), "drain_delay", s.Delay.String(), "drain_timeout", s.Timeout.String())
 	if err := Guard("drain", func() error { d.run(); return nil })(); err != nil {
 		d.abandon(err)
@@ -90,7 +99,24 @@ func (s *Stop) run() error {
 	s.mu.Lock()
 	s.report = d.report
 	s.mu.Unlock()
+	s.release(&d.report)
 	return d.report.Died
+}
+
+// release calls Release. Its panic is nobody's death any more: all that matters is over.
+func (s *Stop) release(r *Report) {
+	if s.Release == nil {
+		return
+	}
+	patience := releasePatience
+	if r.Second != nil || r.Stuck {
+		patience = 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := Guard("release", func() error { s.Release(ctx); return nil })(); err != nil {
+		s.Log.Error("the last release failed", "error", err)
+	}
 }
 
 // await blocks until there is a reason to stop: a signal, or an actor's death.

@@ -14,8 +14,8 @@ import (
 
 // listening is what there is to say once the server accepts connections.
 type listening struct {
-	HTTPS, HTTP net.Addr // real addresses; nil without that listener
-	Root        string
+	HTTPS, HTTP, Admin net.Addr // real addresses; nil without that listener
+	Root               string
 
 	// The certificate that a client without SNI gets; empty and zero without HTTPS.
 	CertSource string
@@ -45,6 +45,9 @@ func (l *listening) attributes() []any {
 	if l.HTTP != nil {
 		attributes = append(attributes, "http", addressText(l.HTTP))
 	}
+	if l.Admin != nil {
+		attributes = append(attributes, "admin", addressText(l.Admin))
+	}
 	if l.CertSource != "" {
 		attributes = append(attributes, "cert_source", l.CertSource, "cert_expiry", l.CertExpiry.UTC())
 	}
@@ -73,6 +76,9 @@ func (l *listening) text() string {
 	}
 	if l.HTTP != nil {
 		line("http", listenerURL("http", l.HTTP)+reach(l.HTTP)+l.redirects())
+	}
+	if l.Admin != nil {
+		line("admin", listenerURL("http", l.Admin)+reach(l.Admin))
 	}
 	line("serves", plain(l.Root))
 	if l.CertSource != "" {

@@ -54,6 +54,7 @@ func TestBannerVariants(t *testing.T) {
 	}{
 		{"without TLS there is no certificate to tell of", func(l *listening) { l.HTTPS, l.CertSource, l.CAPath = nil, "", "" },
 			"http         http://localhost/ (on every address of this machine)\n", "certificate"},
+		{"an admin listener is told of", func(l *listening) { l.Admin = tcp(t, "127.0.0.1:9090") }, "admin        http://127.0.0.1:9090/\n", "9090/ ("},
 		{"without HTTP only one URL", func(l *listening) { l.HTTP = nil }, "https://127.0.0.1:40123/\n", "http://"},
 		{"a certificate from files needs no curl line", func(l *listening) { l.CertSource, l.CAPath = "file a.pem", "" }, "file a.pem, expires", "--cacert"},
 		{"one that ends soon counts hours", func(l *listening) { l.CertExpiry = l.Now.Add(5*time.Hour + time.Minute) }, "(in 5 hours)", "days"},

@@ -43,7 +43,7 @@ func (*checkCmd) run(c *call) outcome {
 // obstacles are what a start on this machine would meet. A port in use is a warning: most
 // who check a configuration do it beside the server that they are about to replace.
 func (s *settings) obstacles() (warnings, faults []fault) {
-	for _, want := range []struct{ name, addr string }{{"https", s.HTTPS}, {"http", s.HTTP}} {
+	for _, want := range s.listeners() {
 		if want.addr == "" || strings.HasPrefix(want.addr, "unix:") {
 			continue // to bind a socket file is to take it from whoever has it
 		}
@@ -137,12 +137,13 @@ func (s *settings) describe(w io.Writer) {
 	if s.HTTPS == "" {
 		plainHTTP = "serves " + root + " in clear text"
 	}
-	for _, l := range []struct{ name, addr, does string }{{"https", s.HTTPS, "serves " + root + " over TLS"}, {"http", s.HTTP, plainHTTP}} {
+	does := map[string]string{"https": "serves " + root + " over TLS", "http": plainHTTP, "admin": "answers probes and /metrics"}
+	for _, l := range s.listeners() {
 		if l.addr == "" {
 			fmt.Fprintf(table, "%s\t%s\n", l.name, off)
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", l.name, plain(l.addr), l.does)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", l.name, plain(l.addr), does[l.name])
 	}
 	if s.HTTPS != "" {
 		fmt.Fprintf(table, "certificates\t%s\n", s.certificateSource())

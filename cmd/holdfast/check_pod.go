@@ -11,10 +11,6 @@ import (
 	"strings"
 )
 
-// adminDefault is where a server in Kubernetes answers probes unless --admin says
-// otherwise.
-const adminDefault = ":9090"
-
 // A pod is a workload with a container that runs holdfast.
 type pod struct {
 	*review
@@ -124,18 +120,9 @@ func (p *pod) configure() {
 		return
 	}
 	p.settings = s
-	p.listen("https", s.HTTPS)
-	p.listen("http", s.HTTP)
-	p.listen("admin", c.adminAddress())
-}
-
-// adminAddress is the setting, or what it is in a pod while nothing declares it.
-func (c *call) adminAddress() string {
-	values, _, _ := c.layers()
-	if v, ok := values["admin"]; ok && len(v.texts) == 1 {
-		return strings.TrimSuffix(v.texts[0], off)
+	for _, l := range s.listeners() {
+		p.listen(l.name, l.addr)
 	}
-	return adminDefault
 }
 
 func (p *pod) listen(name, addr string) {

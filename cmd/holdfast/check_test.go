@@ -20,6 +20,7 @@ func TestCheck(t *testing.T) {
 		r := check(t, testEnvironment(t), root, "--state", state, "--drain-delay", "15s")
 		want := "https         127.0.0.1:0  serves " + root + " over TLS\n" +
 			"http          off\n" +
+			"admin         off\n" +
 			"certificates  the local CA in " + state + "\n" +
 			"drain         15s, then 25s at most; a supervisor has to grant 41s\n"
 		if r.exit != 0 || r.err != "" || r.out != want {

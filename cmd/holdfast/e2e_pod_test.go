@@ -105,9 +105,31 @@ func TestPod(t *testing.T) {
 			t.Errorf("%v, %v", response, err)
 		}
 	})
+	t.Run("the manifest's probes find it alive, ready and started", func(t *testing.T) {
+		p.probe(t, c, map[string]int{startupProbe: 200, livenessProbe: 200, readinessProbe: 200})
+	})
 	t.Run("SIGTERM: what is in flight is answered, what comes meanwhile too", func(t *testing.T) {
 		p.stopInUse(t, a, c, content)
 	})
+}
+
+// probe asks what the probes of deploy/kubernetes/deployment.yaml ask, where they ask it, and
+// compares the statuses.
+func (p *podProcess) probe(t *testing.T, c *http.Client, want map[string]int) {
+	t.Helper()
+	manifests, _ := readManifests([]string{manifestDir}, nil)
+	deployed := (&review{manifests: manifests}).pods()[0]
+	for kind, status := range want {
+		get := deployed.container.at(kind, "httpGet")
+		port, ok := deployed.namedPort(get.at("port").text())
+		if !ok {
+			t.Fatalf("%s names no port", kind)
+		}
+		url := fmt.Sprintf("http://localhost:%d%s", port.number, get.at("path").text())
+		if response, body, err := fetch(c, url); err != nil || response.StatusCode != status {
+			t.Errorf("%s: %s answers %v %s, %v; want %d", kind, url, response, body, err, status)
+		}
+	}
 }
 
 // checkRoot looks at the mounts: nothing can be written.
@@ -143,6 +165,7 @@ func (p *podProcess) stopInUse(t *testing.T, a *authority, c *http.Client, conte
 
 	p.signal(syscall.SIGTERM)
 	p.await("stopping")
+	p.probe(t, c, map[string]int{startupProbe: 200, livenessProbe: 200, readinessProbe: 503})
 	if response, _, err := fetch(c, "https://localhost:8443/"); err != nil || response.StatusCode != 200 || !response.Close {
 		t.Errorf("a request in the lame duck: %v, %v, want 200 and Connection: close", response, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
 	"io"
 	"net"
@@ -8,17 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
-	"time"
 )
 
-// endpointLagInTest is how long the Service goes on sending requests to a pod that has been
-// told to stop. The drain delay of deployedPod is eight times as long.
-const endpointLagInTest = 500 * time.Millisecond
-
-// proxyConfig is a Service: it passes connections on to pods and knows nothing of HTTP.
+// proxyConfig is a Service: it passes connections on to pods and knows nothing of HTTP but
+// their readiness. A pod that has been told to stop goes on getting connections for a second:
+// two probes have to fail. The drain delay of deployedPod is four times as long.
 const proxyConfig = `global
   stats socket %s mode 600 level admin
 defaults
@@ -33,6 +31,8 @@ frontend service
   default_backend pods
 backend pods
   balance roundrobin
+  option httpchk GET /readyz
+  default-server check port 9090 inter 500ms fall 2 rise 1
 `
 
 // A podService is HAProxy in the place of a Service in front of pods, each in a network
@@ -61,7 +61,7 @@ func startService(t *testing.T, networks []*os.File) *podService {
 	s := &podService{t: t, addr: listener.Addr().String(), control: filepath.Join(t.TempDir(), "control"), log: new(transcript)}
 	config := fmt.Sprintf(proxyConfig, s.control, firstExtraFile+len(networks))
 	for i := range networks {
-		config += fmt.Sprintf("  server pod%d 127.0.0.1:8443 namespace %d\n", i, i)
+		config += fmt.Sprintf("  server pod%d 127.0.0.1:8443 namespace %d\n", i, i) // where the probes go too
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -102,21 +102,31 @@ func startService(t *testing.T, networks []*os.File) *podService {
 	return s
 }
 
-// set changes a pod's state: ready for one that gets new connections, drain for one that
+// awaitPod waits until the proxy takes a pod for UP, which gets new connections, or DOWN, which
 // gets none.
-func (s *podService) set(pod int, state string) {
+func (s *podService) awaitPod(pod int, status string) {
 	s.t.Helper()
-	conn, err := net.Dial("unix", s.control)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "set server pods/pod%d state %s\n", pod, state); err != nil {
-		s.t.Fatal(err)
-	}
-	if answer, err := io.ReadAll(conn); err != nil || strings.TrimSpace(string(answer)) != "" {
-		s.t.Fatalf("the proxy answers %q, %v", answer, err)
-	}
+	eventually(s.t, fmt.Sprintf("pod %d to be %s", pod, status), func() bool {
+		conn, err := net.Dial("unix", s.control)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "show stat\n"); err != nil {
+			s.t.Fatal(err)
+		}
+		table, err := csv.NewReader(conn).ReadAll()
+		if err != nil || len(table) < 2 {
+			s.t.Fatalf("the proxy answers %q, %v", table, err)
+		}
+		column := slices.Index(table[0], "status")
+		for _, row := range table {
+			if row[0] == "pods" && row[1] == fmt.Sprintf("pod%d", pod) {
+				return row[column] == status
+			}
+		}
+		return false
+	})
 }
 
 // A rollout of the project's own Deployment behind a Service whose endpoints are removed
@@ -144,10 +154,16 @@ func TestPodRollout(t *testing.T) {
 		})
 	l.progress(20)
 	for i, old := range pods {
+		service.awaitPod(i, "UP")
+		service.awaitPod(1-i, "UP")
 		old.signal(syscall.SIGTERM)
 		old.await("stopping")
-		<-time.After(endpointLagInTest)
-		service.set(i, "drain")
+		service.awaitPod(i, "DOWN")
+		select {
+		case <-old.gone:
+			t.Errorf("pod %d was gone before the Service looked away", i)
+		default:
+		}
 		if code := old.exit(); code != 0 {
 			t.Errorf("pod %d: exit code %d, want 0", i, code)
 		}
@@ -155,7 +171,7 @@ func TestPodRollout(t *testing.T) {
 			t.Errorf("pod %d: %v connections forced, want none", i, late)
 		}
 		pods[i] = start(i)
-		service.set(i, "ready")
+		service.awaitPod(i, "UP")
 		l.progress(20)
 	}
 	l.stop()

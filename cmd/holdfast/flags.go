@@ -24,6 +24,9 @@ type serveCmd struct {
 	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
+	Admin      string `name:"admin" group:"Administration" placeholder:"ADDR" default:"off" kube:":9090" help:"Answer probes (/livez, /readyz, /startupz) and /metrics here, in plain HTTP and through the whole drain: host:port, :port, unix:PATH, or off. It is not for the public, whose listeners have other ports."`
+	AdminPprof string `name:"admin-pprof" group:"Administration" placeholder:"on|off" default:"off" help:"Show profiles at /debug/pprof/ of the admin listener. Whoever reaches it sees what the program does and some of what is in its memory."`
+
 	TrustedProxy   []string `name:"trusted-proxy" group:"Proxies" placeholder:"CIDR" sep:"none" help:"Network or address of a proxy in front, or unix for peers on unix sockets. What it says about whom it speaks for is believed, and nobody else's word. Its connections have no limit per address. Repeatable."`
 	ProxyProtocol  string   `name:"proxy-protocol" group:"Proxies" placeholder:"on|off" default:"off" help:"Trusted proxies begin each connection with the PROXY protocol, version 1 or 2: it names the client. Connections from elsewhere are taken as they are."`
 	ForwardedField string   `name:"forwarded-field" group:"Proxies" placeholder:"auto|forwarded|x-forwarded-for" default:"auto" help:"Where a trusted proxy writes the client: Forwarded (RFC 7239), or X-Forwarded-For and X-Forwarded-Proto. auto takes either; where both are there and differ, neither is believed, since one of them is the client's own."`

@@ -44,6 +44,8 @@ var rooms = []room{
 	{"http1/versus/contestant", []string{"conn", "http1"}, nil, "a contestant is a server of a few lines, ours among them"},
 	{"http1/versus/load", []string{"http1/versus/process"}, nil, "the load runs in a process of its own"},
 	{"http1/versus/process", nil, nil, "a child process and its cost are nobody's in particular"},
+	{"http1/admin", []string{"http1", "http1/nethttp"}, nil, "its profiles are net/http's, on the adaptor"},
+	{"http1/observe", []string{"http1", "http1/nethttp"}, nil, "so is the page that Prometheus reads"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
 	{"conn", nil, []string{"net/http"}, "conn tracks and drains connections whatever they carry: there is no HTTP in it"},
@@ -69,7 +71,7 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "http1/nethttp", "http1/proxy", "http1/observe", "cmd/holdfast", "http1/versus/contestant"}, false,
+	{"net/http", []string{"certs", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
 		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
 	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},
@@ -83,7 +85,7 @@ var guests = []guest{
 	{"github.com/lmittmann/tint", []string{"cmd/holdfast"}, false, "and how its log looks"},
 	{"golang.org/x/term", []string{"cmd/holdfast"}, false, "and whether that goes to a terminal"},
 	{"github.com/coder/websocket", []string{"http1/nethttp"}, true, "a library of handlers runs on the adaptor"},
-	{"github.com/prometheus", []string{"http1/nethttp"}, true, "so do the handlers of its client, and its parser reads what they sent"},
+	{"github.com/prometheus", []string{"http1/observe"}, false, "metrics are its client's: whoever counts something else hands over figures"},
 	{"github.com/chromedp", []string{"cmd/holdfast"}, true, "a browser drives the end-to-end tests"},
 }
 

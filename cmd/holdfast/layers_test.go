@@ -29,6 +29,8 @@ var layerRows = []layerRow{
 	{"https", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTPS }, ":1", ":2", ":3", "127.0.0.1:8443", ":8443"},
 	{"http", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTP }, ":1", ":2", ":3", "", ":8080"},
 	{"public-https-port", "1", "2", `3`, func(s *settings) any { return s.PublicHTTPSPort }, 1, 2, 3, 0, nil},
+	{"admin", ":1", "unix:/run/a", `":3"`, func(s *settings) any { return s.Admin }, ":1", "unix:/run/a", ":3", "", ":9090"},
+	{"admin-pprof", "off", "on", `true`, func(s *settings) any { return s.AdminPprof }, false, true, true, false, nil},
 	{"trusted-proxy", "10.0.0.0/8", "::1, unix", `["192.0.2.1", "10.0.0.0/8"]`, func(s *settings) any { return s.TrustedProxies },
 		trusted(false, "10.0.0.0/8"), trusted(true, "::1/128"), trusted(false, "192.0.2.1/32", "10.0.0.0/8"), trustedProxies{}, nil},
 	{"proxy-protocol", "off", "off", `false`, func(s *settings) any { return s.ProxyProtocol }, false, false, false, false, nil},
@@ -117,6 +119,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	r := &reader{values: values}
 	s := new(settings)
 	s.readListeners(r)
+	s.readAdmin(r)
 	s.readProxies(r)
 	s.readForwardedField(r)
 	s.readCertificates(r, c.env)

@@ -36,6 +36,9 @@ func (s *settings) rehearsed(stateDir string) {
 	if s.HTTP != "" {
 		s.HTTP = anyPort
 	}
+	if s.Admin != "" {
+		s.Admin = anyPort
+	}
 	s.LocalNames = append(s.LocalNames, pairNames(s.Pairs)...)
 	s.Pairs, s.StateDir, s.StateWhy = nil, stateDir, ""
 	s.MaxConnectionsPerIP = 0                                   // all clients come from one address here

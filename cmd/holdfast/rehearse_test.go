@@ -38,6 +38,14 @@ func TestRehearseCommand(t *testing.T) {
 			t.Errorf("drain delay %v is not what was configured", s.DrainDelay)
 		}
 	})
+	t.Run("the admin listener is on the loopback too, and off where it was", func(t *testing.T) {
+		env := testEnvironment(t, rehearsalState+"=/x", "KUBERNETES_SERVICE_HOST=10.0.0.1")
+		for flag, want := range map[string]string{"--admin=:9090": "127.0.0.1:0", "--admin=unix:/run/admin": "127.0.0.1:0", "--admin=off": "", "--log=json": "127.0.0.1:0"} {
+			if s := holdfast(t, env, "rehearse", flag).settings; s == nil || s.Admin != want {
+				t.Errorf("%s: %+v, want %q", flag, s, want)
+			}
+		}
+	})
 	t.Run("a listener that is off stays off", func(t *testing.T) {
 		s := holdfast(t, testEnvironment(t, rehearsalState+"=/x"), "rehearse", "--https", "off", "--http", ":80").settings
 		if s == nil || s.HTTPS != "" || s.HTTP != "127.0.0.1:0" {
@@ -75,8 +83,9 @@ func TestRehearseCommand(t *testing.T) {
 // A setting that reaches out of the process must not do so in a rehearsal: whoever adds one
 // decides here.
 func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
-	replaced := []string{"https", "http", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol"}
+	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol"}
 	kept := []string{
+		"admin-pprof",
 		"security-headers", "hsts", "forwarded-field",
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",

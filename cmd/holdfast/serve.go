@@ -16,8 +16,8 @@ import (
 
 // serve runs the server until it has drained, and returns the exit code: a run group
 // coordinates the listeners, each speaking HTTP/1.1 over TLS or in clear, whoever keeps
-// the certificates fresh, and the signal actor, which stops accepting on SIGINT or SIGTERM
-// and waits for the requests in flight.
+// the certificates fresh, the admin listener, and the signal actor, which stops accepting on
+// SIGINT or SIGTERM, waits for the requests in flight, and releases the admin listener last.
 func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger) int {
 	h, faults, stopped := openOrStop(s, std, log, signals)
 	switch {
@@ -35,7 +35,11 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	}
 	var group run.Group
 	for _, l := range h.listeners {
-		group.Add(lifecycle.Serving(l.name, func() error { return connections.Serve(l.listener) }))
+		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
+	}
+	if h.admin.listener != nil {
+		h.administer(connections, stop)
+		group.Add(lifecycle.Serving("admin", func() error { return h.admin.serve(s, h.metrics) }))
 	}
 	for _, keep := range h.certificates.keepers {
 		group.Add(background("certificates", keep))

@@ -26,6 +26,8 @@ type house struct {
 	certificates certificates
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
+	admin        administration
+	metrics      *observe.Metrics // nil where nobody could read them
 	log          *slog.Logger
 }
 
@@ -68,8 +70,8 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 // of mending is enough.
 func alsoWrong(s *settings) (faults []fault) {
 	h := &house{log: slog.New(slog.DiscardHandler)}
-	// One after the other: that both are on one port is a fault of the settings.
-	for _, one := range []*settings{{HTTPS: s.HTTPS}, {HTTP: s.HTTP}} {
+	// One after the other: that two are on one port is a fault of the settings.
+	for _, one := range []*settings{{HTTPS: s.HTTPS}, {HTTP: s.HTTP}, {Admin: s.Admin}} {
 		faults = append(faults, h.listen(one)...)
 		h.abandon()
 	}
@@ -81,13 +83,17 @@ func alsoWrong(s *settings) (faults []fault) {
 
 // listen binds the addresses. Nobody is accepted before the listeners are served.
 func (h *house) listen(s *settings) (faults []fault) {
-	for _, want := range []struct{ name, addr string }{{"https", s.HTTPS}, {"http", s.HTTP}} {
+	for _, want := range s.listeners() {
 		if want.addr == "" {
 			continue
 		}
 		l, err := conn.Listen(context.Background(), want.addr)
 		if err != nil {
 			faults = append(faults, listenFault(want.name, want.addr, err))
+			continue
+		}
+		if want.name == "admin" {
+			h.admin.listener = l
 			continue
 		}
 		h.listeners = append(h.listeners, namedListener{want.name, &conn.Listener{Listener: l}})
@@ -97,16 +103,19 @@ func (h *house) listen(s *settings) (faults []fault) {
 
 // furnish puts the handlers behind the listeners.
 func (h *house) furnish(s *settings, std streams) {
-	var observer func(*http1.Record)
+	var access func(*http1.Record)
 	if s.AccessLog {
 		h.accessLog = observe.NewWriter(std.out, h.log)
-		observer = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
+		access = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
+	}
+	if h.admin.listener != nil {
+		h.metrics = observe.NewMetrics(h.log)
 	}
 	var directory http1.Handler = files.New(h.root, files.Options{Log: h.log})
 	if s.Rehearsal {
 		directory = rehearsal.Mount(directory)
 	}
-	site := h.protocol(s, directory, observer)
+	site := h.protocol(s, directory, h.observer(filesRoute, access))
 	for _, l := range h.listeners {
 		s.receive(l.listener)
 		switch {
@@ -118,7 +127,7 @@ func (h *house) furnish(s *settings, std streams) {
 			l.listener.Handler = site
 		default:
 			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
-			l.listener.Handler = h.protocol(s, to, observer)
+			l.listener.Handler = h.protocol(s, to, h.observer(redirectRoute, access))
 		}
 	}
 }
@@ -171,6 +180,9 @@ func (h *house) abandon() {
 	for _, l := range h.listeners {
 		_ = l.listener.Close()
 	}
+	if h.admin.listener != nil {
+		_ = h.admin.listener.Close()
+	}
 	h.close()
 }
 
@@ -200,7 +212,7 @@ func (h *house) listening(s *settings) listening {
 	if err != nil {
 		root = s.Root
 	}
-	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Version: s.Version, Now: time.Now()}
+	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
 		first := h.certificates.selector.Certificates()[0]
 		l.CertSource, l.CertExpiry, l.CAPath = first.Source, first.NotAfter, h.certificates.caPath

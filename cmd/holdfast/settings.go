@@ -20,6 +20,8 @@ type settings struct {
 
 	HTTPS, HTTP     string // addresses to listen on; "" for none
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
+	Admin           string // address for probes and metrics; "" for none
+	AdminPprof      bool   // profiles too
 
 	TrustedProxies trustedProxies
 	ProxyProtocol  bool // they begin connections with it
@@ -77,6 +79,7 @@ func (c *call) read() (*settings, *reader) {
 	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: c.elsewhere != nil}
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r)
+	s.readAdmin(r)
 	s.readProxies(r)
 	s.readForwardedField(r)
 	s.readCertificates(r, c.env)

@@ -56,6 +56,17 @@ var faultRows = []faultRow{
 		`https and http are both on 127.0.0.1:8443 (--http): one address speaks one of them; give --http another`, 2},
 	{"one socket for both", "--https unix:/run/a --http unix:/run/../run/a", nil,
 		`https and http are both on unix:/run/a (--https, --http): one address speaks one of them; give --http another`, 2},
+	{"the admin listener on the public port", "--admin :8443", nil,
+		`https and admin are both on 127.0.0.1:8443 (--admin): the admin listener is not for the public; give --admin another, such as 127.0.0.1:9090`, 2},
+	{"the admin listener on the plain port", "--http :80", []string{"HOLDFAST_ADMIN=127.0.0.1:80"},
+		`http and admin are both on :80 (--http, HOLDFAST_ADMIN): the admin listener is not for the public; give --admin another`, 2},
+	{"the admin listener on the public socket", "--https unix:/run/a --admin unix:/run/./a", nil, `https and admin are both on unix:/run/a (--https, --admin): `, 2},
+	{"an admin address that is none", "--admin on", nil, `admin "on" is no address (--admin); write host:port`, 2},
+	{"profiles without a place", "--admin-pprof on", nil,
+		`admin-pprof is on, and there is no admin listener (--admin-pprof): profiles are shown there alone; add --admin 127.0.0.1:9090`, 2},
+	{"profiles without a place in a pod", "--admin off", []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "HOLDFAST_ADMIN_PPROF=on"},
+		`admin-pprof is on, and there is no admin listener (HOLDFAST_ADMIN_PPROF, --admin): `, 2},
+	{"profiles and an admin address that is none", "--admin-pprof on --admin 9090", nil, `admin "9090" is only a port (--admin); `, 2},
 	{"a socket without a path", "--https unix:", nil, `https "unix:" names no path (--https); write one after the colon, such as unix:/run/holdfast/https.sock`, 2},
 	{"the PROXY protocol from nobody", "", []string{"HOLDFAST_PROXY_PROTOCOL=on"},
 		`the PROXY protocol is on, and no proxy is trusted (HOLDFAST_PROXY_PROTOCOL): whoever may send it can claim any address, ` +
@@ -194,14 +205,14 @@ func FuzzFaultIsOneLine(f *testing.F) {
 func TestKubernetesDefaults(t *testing.T) {
 	env := testEnvironment(t, "KUBERNETES_SERVICE_HOST=10.0.0.1")
 	s := configured(t, env)
-	if !s.Kubernetes || s.HTTPS != ":8443" || s.HTTP != ":8080" || s.DrainDelay != seconds(15) {
+	if !s.Kubernetes || s.HTTPS != ":8443" || s.HTTP != ":8080" || s.Admin != ":9090" || s.DrainDelay != seconds(15) {
 		t.Errorf("settings %+v", s)
 	}
 	s = configured(t, env, "--https", "off")
 	if s.HTTPS != "" || s.HTTP != ":8080" {
 		t.Errorf("with --https off: https %q, http %q", s.HTTPS, s.HTTP)
 	}
-	if s := configured(t, testEnvironment(t)); s.Kubernetes {
+	if s := configured(t, testEnvironment(t)); s.Kubernetes || s.Admin != "" {
 		t.Error("outside of Kubernetes it believes to be inside")
 	}
 }
