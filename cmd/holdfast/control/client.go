@@ -26,8 +26,12 @@ var (
 	ErrNoAnswer = errors.New("what answers there is no holdfast server")
 )
 
-// dialPatience bridges a hand-over, in which the name is nobody's for some milliseconds.
-const dialPatience = 200 * time.Millisecond
+// dialPatience bridges a hand-over, in which the name is nobody's for some milliseconds;
+// dialPause is between two tries.
+const (
+	dialPatience = 200 * time.Millisecond
+	dialPause    = 10 * time.Millisecond
+)
 
 // Ask sends the request to the server at path and returns its answer. With q.Wait it returns
 // when the process has gone; when it gave no outcome before, that is [ErrGone]. It gives up
@@ -66,7 +70,7 @@ func dial(ctx context.Context, path string) (*net.UnixConn, error) {
 				return nil, err
 			}
 			return nil, fmt.Errorf("%w: %w", ErrNobody, err)
-		case <-time.After(takePause):
+		case <-time.After(dialPause):
 		}
 	}
 }

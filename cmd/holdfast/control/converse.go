@@ -8,21 +8,29 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 )
 
-// run is a connection's life.
+// run is a connection's life. A panic costs that connection and nothing else: the server has
+// better ones.
 func (s *Server) run(c *net.UnixConn) {
 	defer s.wg.Done()
-	keep := s.converse(c)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	if keep {
-		s.kept = append(s.kept, c)
-		return
-	}
-	_ = c.Close()
+	keep := false
+	defer func() {
+		if v := recover(); v != nil {
+			s.Log.Error("control connection panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+		if keep {
+			s.kept = append(s.kept, c)
+			return
+		}
+		_ = c.Close()
+	}()
+	keep = s.converse(c)
 }
 
 // converse answers one request after another. It tells whether the connection is to stay open
@@ -50,7 +58,7 @@ func (s *Server) converse(c *net.UnixConn) (keep bool) {
 		case err != nil:
 			return false
 		}
-		again, keep := s.serve(c, peer, line)
+		again, keep := s.serve(c, in, peer, line)
 		if !again {
 			return keep
 		}
@@ -62,7 +70,7 @@ func (s *Server) converse(c *net.UnixConn) (keep bool) {
 func (p Peer) mayAsk(euid int) bool { return p.UID == euid || p.UID == 0 }
 
 // serve answers one request.
-func (s *Server) serve(c *net.UnixConn, peer Peer, line []byte) (again, keep bool) {
+func (s *Server) serve(c *net.UnixConn, in *bufio.Reader, peer Peer, line []byte) (again, keep bool) {
 	q, err := decodeRequest(line)
 	var result any
 	if err == nil {
@@ -70,16 +78,15 @@ func (s *Server) serve(c *net.UnixConn, peer Peer, line []byte) (again, keep boo
 		result, err = s.Verbs.do(s.context, q, peer, s.Log)
 	}
 	if err == nil && q.Wait {
-		return false, s.await(c)
+		return false, s.await(c, in)
 	}
 	return s.send(c, s.answer(result, err)), false
 }
 
 // await sends the outcome when there is one. A client that goes, or goes on talking, gets none.
-func (s *Server) await(c *net.UnixConn) (told bool) {
+func (s *Server) await(c *net.UnixConn, in *bufio.Reader) (told bool) {
 	if s.listen(c, time.Time{}) {
-		var one [1]byte
-		if _, err := c.Read(one[:]); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := in.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return false
 		}
 	}

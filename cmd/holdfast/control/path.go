@@ -28,18 +28,28 @@ func Path(stateDir string, getenv func(string) string) (string, error) {
 	if hashed == "" {
 		return direct, nil
 	}
+	dir, err := firstPrivate(runtimeDirs(os.Geteuid(), getenv))
+	if err != nil {
+		return "", fmt.Errorf("%s is longer than %d bytes, and no runtime directory can be used: %w", direct, directPathBytes, err)
+	}
+	return filepath.Join(dir, hashed), nil
+}
+
+// firstPrivate is the first of the directories that is this user's alone. One that is missing
+// is made.
+func firstPrivate(dirs []string) (string, error) {
 	var faults []error
-	for _, dir := range runtimeDirs(os.Geteuid(), getenv) {
+	for _, dir := range dirs {
 		err := os.Mkdir(dir, 0o700)
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			err = private(dir, os.Geteuid())
 		}
 		if err == nil {
-			return filepath.Join(dir, hashed), nil
+			return dir, nil
 		}
 		faults = append(faults, err)
 	}
-	return "", fmt.Errorf("%s is longer than %d bytes, and no runtime directory can be used: %w", direct, directPathBytes, errors.Join(faults...))
+	return "", errors.Join(faults...)
 }
 
 // Find is where a client looks for the server with this state directory. The server may have

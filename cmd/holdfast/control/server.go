@@ -22,10 +22,8 @@ const (
 	requestTimeout = 5 * time.Second
 	// closePatience is what is under way gets when the server closes.
 	closePatience = 200 * time.Millisecond
-	// acceptPause is between two accepts that failed, and takePause between two tries to
-	// take a name.
+	// acceptPause is between two accepts that failed.
 	acceptPause = 100 * time.Millisecond
-	takePause   = 10 * time.Millisecond
 )
 
 // A TakenError is that another process has the name. [conn.ErrSocketLive] is in its chain.
@@ -84,32 +82,37 @@ func (s *Server) setUp() {
 // name that is this server's already stays so. An error of Place comes back as it is;
 // [*TakenError] says that another process has it.
 func (s *Server) Take(ctx context.Context) error {
+	path, err := s.take(ctx)
+	if errors.Is(err, conn.ErrSocketLive) {
+		return &TakenError{PID: ownerOf(ctx, path), err: err}
+	}
+	return err
+}
+
+func (s *Server) take(ctx context.Context) (path string, err error) {
 	s.setUp()
 	s.taking.Lock() // another lock than mu: a disk that hangs must not keep Close from closing
 	defer s.taking.Unlock()
 	if has, err := s.has(); has || err != nil {
-		return err
+		return "", err
 	}
-	path, err := s.Place()
-	if err != nil {
-		return err
+	if path, err = s.Place(); err != nil {
+		return "", err
 	}
 	l, err := conn.ListenUnixMode(ctx, path, socketMode)
-	if errors.Is(err, conn.ErrSocketLive) {
-		return &TakenError{PID: ownerOf(ctx, path), err: err}
-	}
 	if err != nil {
-		return err
+		return path, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		_ = l.Close()
-		return net.ErrClosed
+		return path, net.ErrClosed
 	}
 	s.listener, s.accepted = l, make(chan struct{})
 	go s.accept(l, s.accepted)
-	return nil
+	s.Log.Debug("control socket", "path", path)
+	return path, nil
 }
 
 // has tells whether the server has the name; net.ErrClosed when it wants it no more.
@@ -122,19 +125,17 @@ func (s *Server) has() (bool, error) {
 	return s.listener != nil, nil
 }
 
-// Inherit is Take from a process that is about to release the name: it tries again until that
-// has happened or ctx is done, when it returns the last [*TakenError].
-func (s *Server) Inherit(ctx context.Context) error {
+// Inherit is Take from a process that will release the name: it tries again, with this pause
+// in between, until that has happened or ctx is done, when it returns the context's error.
+func (s *Server) Inherit(ctx context.Context, pause time.Duration) error {
 	for {
-		var taken *TakenError
-		err := s.Take(ctx)
-		if !errors.As(err, &taken) {
+		if _, err := s.take(ctx); !errors.Is(err, conn.ErrSocketLive) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return err
-		case <-time.After(takePause):
+			return ctx.Err()
+		case <-time.After(pause):
 		}
 	}
 }
