@@ -63,17 +63,24 @@ func controlPath(s *settings) (string, error) {
 	return control.Path(state.Dir(), os.Getenv)
 }
 
+// namePause is between two looks whether another server still has the name.
+const namePause = time.Second
+
 // takeControl is the work of an actor: it takes the name, and that is all. To answer is the
 // control.Server's, from goroutines of its own and until it is closed: a drain that begins
 // with an actor's death interrupts all actors, and whoever asks for the status wants it most
-// then. Without the name the server serves all the same.
+// then. Without the name the server serves all the same, and takes it when the other server that
+// has it is gone.
 func (r *running) takeControl(ctx context.Context, c *control.Server) error {
 	err := c.Take(ctx)
-	var taken *control.TakenError
+	if taken := new(control.TakenError); errors.As(err, &taken) {
+		r.log.Warn("no control socket while another server has this state directory", "pid", taken.PID, "error", err)
+		if err = c.Inherit(ctx, namePause); err == nil {
+			r.log.Info("the control socket is this server's now")
+		}
+	}
 	switch {
 	case err == nil || ctx.Err() != nil:
-	case errors.As(err, &taken):
-		r.log.Warn("no control socket: another server has this state directory", "pid", taken.PID, "error", err)
 	case errors.Is(err, errNoPlace) && !r.settings.StateAsked:
 		r.log.Debug("no control socket", "error", err)
 	default:
@@ -81,53 +88,4 @@ func (r *running) takeControl(ctx context.Context, c *control.Server) error {
 	}
 	<-ctx.Done()
 	return nil
-}
-
-// askedToStop begins the drain as SIGTERM does. A second time it changes nothing.
-func (r *running) askedToStop(_ context.Context, c control.Call) (any, error) {
-	r.stop.Ask(fmt.Sprintf("asked by uid %d over the control socket", c.Peer.UID))
-	return nil, nil
-}
-
-// reloadPatience bounds a reload that somebody waits for: a disk may hang.
-const reloadPatience = 10 * time.Second
-
-// askedToReload does what SIGHUP does, and tells how it went.
-func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error) {
-	reload := r.certificates.renew
-	if reload == nil {
-		return reloadStatus{Nothing: true}, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
-	defer cancel()
-	if err := reload(ctx); err != nil {
-		return nil, err
-	}
-	return reloadStatus{}, nil
-}
-
-// reloadStatus is how a reload went that went well.
-type reloadStatus struct {
-	Nothing bool `json:"nothing,omitempty"` // there is nothing to reload
-}
-
-func (r *running) status(context.Context, control.Call) (any, error) {
-	return serverStatus{PID: os.Getpid(), Version: r.settings.Version, Phase: r.stop.Phase().String()}, nil
-}
-
-// serverStatus is what holdfast status tells.
-type serverStatus struct {
-	PID     int    `json:"pid"`
-	Version string `json:"version"`
-	Phase   string `json:"phase"`
-}
-
-// endStatus is how a server ended that somebody waited for.
-type endStatus struct {
-	Exit  int    `json:"exit"`
-	Cause string `json:"cause"`
-}
-
-func (r *running) end(exit int) endStatus {
-	return endStatus{Exit: exit, Cause: r.stop.Report().Cause()}
 }

@@ -6,6 +6,9 @@ type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, or the Kubernetes manifests around it, without serving."`
+	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
+	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
+	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -84,6 +87,26 @@ type certsCACmd struct {
 	State     string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state."`
 	LocalName []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" help:"The server's --local-name: a CA that is made now may sign for it. Repeatable."`
 	Config    string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+}
+
+// serverFlags name a running server, by those of its settings that say where it listens for
+// commands.
+type serverFlags struct {
+	State  string `name:"state" group:"Server" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: its control socket is there."`
+	Config string `name:"config" group:"Server" placeholder:"FILE" brief:"" help:"The server's --config, which may name its state directory."`
+}
+
+type statusCmd struct {
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type reloadCmd struct{ serverFlags }
+
+type stopCmd struct {
+	serverFlags
+	Wait    bool   `name:"wait" group:"Waiting" brief:"" help:"Wait until the process has gone, and exit with its exit code."`
+	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"With --wait: give up waiting after so long, 10m unless it is given. The server goes on stopping. 1s to 48h."`
 }
 
 type explainCmd struct {

@@ -48,7 +48,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
 	exit := h.conclude(stop.Report(), connections.Ledger())
-	asked.Close(r.end(exit))
+	asked.Close(ended(stop.Report(), exit))
 	return exit
 }
 
