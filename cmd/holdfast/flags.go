@@ -33,7 +33,7 @@ type serveCmd struct {
 
 	Cert       []string `name:"cert" group:"Certificates" placeholder:"FILE" sep:"none" computed:"the local CA issues one" brief:"" help:"Certificate chain, PEM, the leaf first. Repeatable, each with its --key; the name that a client asks for picks one, the first is the default."`
 	Key        []string `name:"key" group:"Certificates" placeholder:"FILE" sep:"none" brief:"" help:"Private key, PEM, of the --cert in the same place. Both are read again when they change and on SIGHUP."`
-	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it."`
+	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it, and control.sock takes the commands for a running server."`
 	SNIUnknown string   `name:"sni-unknown" group:"Certificates" placeholder:"reject|default" default:"reject" help:"What a client gets that asks for a name without a certificate: the alert unrecognized_name, or the default certificate. A client that names none always gets the default."`
 	LocalName  []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" brief:"" help:"Further host name or address for the local certificate. It has localhost, *.localhost, 127.0.0.1, ::1, the machine's name and the listeners' addresses already. Repeatable."`
 
