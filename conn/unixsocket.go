@@ -31,7 +31,7 @@ var (
 
 const (
 	// unixMode lets the owner and the group connect: a proxy's user is put in ours.
-	unixMode = 0o660
+	unixMode fs.FileMode = 0o660
 	// unixProbe is how long a listener behind an old file has to take a connection. The
 	// kernel does it for one whose queue has room, so a long wait would tell no more.
 	unixProbe = time.Second
@@ -46,11 +46,16 @@ const (
 // replaced. Without the lock two processes could both find the old file dead, and the slower
 // one would remove the other's new one.
 func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
+	return ListenUnixMode(ctx, path, unixMode)
+}
+
+// ListenUnixMode is [ListenUnix] with another mode than 0660.
+func ListenUnixMode(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
 	lock, err := lockPath(path + ".lock")
 	if err != nil {
 		return nil, err
 	}
-	l, err := bindUnix(ctx, path)
+	l, err := bindUnix(ctx, path, mode)
 	if err != nil {
 		lock.release()
 		return nil, err
@@ -86,14 +91,14 @@ func (l *unixListener) Close() error {
 }
 
 // bindUnix binds path, for whoever holds its lock.
-func bindUnix(ctx context.Context, path string) (*unixListener, error) {
+func bindUnix(ctx context.Context, path string, mode fs.FileMode) (*unixListener, error) {
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		// Before the bind, where the system can: the file is never open to all, not even
 		// for a moment. Where it cannot, the umask is what stands between.
-		return raw.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), unixMode) })
+		return raw.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), uint32(mode.Perm())) })
 	}}
 	nl, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
@@ -101,7 +106,7 @@ func bindUnix(ctx context.Context, path string) (*unixListener, error) {
 	}
 	l := nl.(*net.UnixListener)
 	l.SetUnlinkOnClose(false) // it would remove a successor's file too
-	err = os.Chmod(path, unixMode)
+	err = os.Chmod(path, mode.Perm())
 	var file fs.FileInfo
 	if err == nil {
 		file, err = os.Lstat(path)

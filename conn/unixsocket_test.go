@@ -74,6 +74,17 @@ func TestListenUnix(t *testing.T) {
 			t.Errorf("%v, %v", info.Mode(), err)
 		}
 	})
+	t.Run("or the owner alone, where that is asked for", func(t *testing.T) {
+		path := socketPath(t)
+		l, err := conn.ListenUnixMode(context.Background(), path, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+	})
 	t.Run("a relative path stays relative", func(t *testing.T) {
 		path := socketPath(t)
 		t.Chdir(filepath.Dir(path))

@@ -83,6 +83,7 @@ type event struct {
 	at     time.Duration
 	signal os.Signal
 	dies   error // of an actor
+	asks   string
 }
 
 // outcome is a whole life of a process.
@@ -111,9 +112,12 @@ func live(t *testing.T, stop *lifecycle.Stop, events []event, want ...string) (o
 		for _, e := range events {
 			<-time.After(time.Until(g.begun.Add(e.at)))
 			synctest.Wait()
-			if e.signal != nil {
+			switch {
+			case e.signal != nil:
 				signals <- e.signal
-			} else {
+			case e.asks != "":
+				stop.Ask(e.asks)
+			default:
 				interrupt(e.dies)
 			}
 		}

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Phase is how far the process has come.
 type Phase int32
@@ -22,7 +25,10 @@ func (p Phase) String() string {
 }
 
 // phases is the current phase, read by anyone and moved on by the Stop actor.
-type phases struct{ now atomic.Int32 }
+type phases struct {
+	now      atomic.Int32
+	deadline atomic.Pointer[time.Time] // nil until there is one
+}
 
 func (p *phases) set(to Phase) { p.now.Store(int32(to)) }
 

@@ -20,6 +20,7 @@ const (
 // A Report says why a process stopped and how its drain went.
 type Report struct {
 	Signal os.Signal // that began it, or nil
+	Asked  string    // the cause that Ask was given, or empty
 	Died   error     // of an actor that ended before the drain did, or nil
 	Second os.Signal // that forced it, or nil
 	Begun  time.Time
@@ -38,6 +39,9 @@ type Stretch struct {
 func (r Report) Cause() string {
 	if r.Signal != nil {
 		return fmt.Sprintf("signal %s", r.Signal)
+	}
+	if r.Asked != "" {
+		return r.Asked
 	}
 	if r.Died != nil {
 		return r.Died.Error()

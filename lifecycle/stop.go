@@ -62,6 +62,7 @@ type Stop struct {
 
 	phase phases
 	died  chan error
+	asked chan string
 	once  sync.Once
 
 	mu     sync.Mutex
@@ -71,7 +72,7 @@ type Stop struct {
 // Actor returns the pair for a run.Group. The execute returns nil after a signal, else
 // the error of the actor that died, and in either case only when the drain is over.
 func (s *Stop) Actor() (execute func() error, interrupt func(error)) {
-	s.died = make(chan error, 1)
+	s.died, s.asked = make(chan error, 1), make(chan string, 1)
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
@@ -88,7 +89,7 @@ func (s *Stop) Report() Report {
 func (s *Stop) run() error {
 	s.phase.set(Running)
 	d := &drain{stop: s}
-	d.report.Signal, d.report.Died = s.await()
+	s.await(&d.report)
 	d.report.Begun = time.Now()
 	s.phase.set(LameDuck) // before anybody can read of it
 	s.Log.Info("stopping", "cause", d.report.Cause(), "drain_delay", s.Delay.String(), "drain_timeout", s.Timeout.String())
@@ -119,21 +120,28 @@ func (s *Stop) release(r *Report) {
 	}
 }
 
-// await blocks until there is a reason to stop: a signal, or an actor's death.
-func (s *Stop) await() (sig os.Signal, died error) {
+// await blocks until there is a reason to stop, and reports it: a signal, somebody who asks,
+// or an actor's death.
+func (s *Stop) await(r *Report) {
 	for {
 		select {
 		case err := <-s.died:
-			return nil, cause(err)
+			r.Died = cause(err)
+			return
+		case r.Asked = <-s.asked:
+			return
 		case sig := <-s.Signals:
 			if sig != syscall.SIGHUP {
-				return sig, nil
+				r.Signal = sig
+				return
 			}
 			switch stop, err := s.hangUp(); {
 			case err != nil:
-				return nil, err
+				r.Died = err
+				return
 			case stop:
-				return sig, nil
+				r.Signal = sig
+				return
 			}
 		}
 	}
@@ -165,12 +173,14 @@ func (d *drain) run() {
 	defer release()
 	t := d.stop.Target
 
+	d.expect(time.Now().Add(d.stop.Delay + d.stop.Timeout))
 	d.enter(LameDuck)
 	t.Announce()
 	waitFor(nil, d.stop.Delay, force)
 
 	d.enter(Closing)
 	deadline := time.Now().Add(d.stop.Timeout)
+	d.expect(deadline)
 	closing, done := context.WithDeadline(force, deadline)
 	t.CloseListeners(closing)
 	done()
@@ -235,6 +245,9 @@ func (d *drain) enter(p Phase) {
 	d.stop.Log.Debug("drain phase", "phase", p.String())
 }
 
+// expect tells when what is left will be cut.
+func (d *drain) expect(deadline time.Time) { d.stop.phase.deadline.Store(&deadline) }
+
 // close books the length of the current phase.
 func (d *drain) close() {
 	if n := len(d.report.Phases); n > 0 {
@@ -243,8 +256,8 @@ func (d *drain) close() {
 }
 
 // watchForSecond returns a context that ends at a second signal, and the function that
-// ends the watch. Where an actor's death began the stop, the first signal that comes is
-// the first: it asks for what is under way already.
+// ends the watch. Where an actor's death or a word (Ask) began the stop, the first signal that
+// comes is the first: it asks for what is under way already.
 func (d *drain) watchForSecond() (force context.Context, release func()) {
 	force, cancel := context.WithCancel(context.Background())
 	quit, done := make(chan struct{}), make(chan struct{})

@@ -42,6 +42,9 @@ func binary(t testing.TB) string {
 		if binaryDir, binaryErr = os.MkdirTemp("", "holdfast-e2e-"); binaryErr != nil {
 			return
 		}
+		if binaryErr = os.Mkdir(filepath.Join(binaryDir, "run"), 0o700); binaryErr != nil {
+			return
+		}
 		args := []string{"build", "-buildvcs=false", "-o", filepath.Join(binaryDir, "holdfast")}
 		if raceDetector {
 			args = append(args, "-race")
@@ -83,7 +86,16 @@ func soakOnly(t testing.TB, takes string) {
 // childEnvironment is what the server sees: no setting of whoever runs the tests. The race
 // detector would hold each exit up for a second, in case somebody still had a race to lose.
 func childEnvironment(t testing.TB) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}
+	return []string{"XDG_RUNTIME_DIR=" + runtimeDir(), "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GORACE=atexit_sleep_ms=0"}
+}
+
+// runtimeDir is where sockets go whose state directory has too long a name, or empty before the
+// first server.
+func runtimeDir() string {
+	if binaryDir == "" {
+		return ""
+	}
+	return filepath.Join(binaryDir, "run")
 }
 
 // ran is how a program went that ends by itself.

@@ -6,6 +6,9 @@ type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, or the Kubernetes manifests around it, without serving."`
+	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
+	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
+	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -33,7 +36,7 @@ type serveCmd struct {
 
 	Cert       []string `name:"cert" group:"Certificates" placeholder:"FILE" sep:"none" computed:"the local CA issues one" brief:"" help:"Certificate chain, PEM, the leaf first. Repeatable, each with its --key; the name that a client asks for picks one, the first is the default."`
 	Key        []string `name:"key" group:"Certificates" placeholder:"FILE" sep:"none" brief:"" help:"Private key, PEM, of the --cert in the same place. Both are read again when they change and on SIGHUP."`
-	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it."`
+	State      string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"Directory that keeps keys and certificates; the local CA's certificate is ca.pem in it, and control.sock takes the commands for a running server."`
 	SNIUnknown string   `name:"sni-unknown" group:"Certificates" placeholder:"reject|default" default:"reject" help:"What a client gets that asks for a name without a certificate: the alert unrecognized_name, or the default certificate. A client that names none always gets the default."`
 	LocalName  []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" brief:"" help:"Further host name or address for the local certificate. It has localhost, *.localhost, 127.0.0.1, ::1, the machine's name and the listeners' addresses already. Repeatable."`
 
@@ -87,6 +90,26 @@ type certsCACmd struct {
 	State     string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state."`
 	LocalName []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" help:"The server's --local-name: a CA that is made now may sign for it. Repeatable."`
 	Config    string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+}
+
+// serverFlags name a running server, by those of its settings that say where it listens for
+// commands.
+type serverFlags struct {
+	State  string `name:"state" group:"Server" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: its control socket is there."`
+	Config string `name:"config" group:"Server" placeholder:"FILE" brief:"" help:"The server's --config, which may name its state directory."`
+}
+
+type statusCmd struct {
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type reloadCmd struct{ serverFlags }
+
+type stopCmd struct {
+	serverFlags
+	Wait    bool   `name:"wait" group:"Waiting" brief:"" help:"Wait until the process has gone, and exit with its exit code."`
+	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"With --wait: give up waiting after so long, 10m unless it is given. The server goes on stopping. 1s to 48h."`
 }
 
 type explainCmd struct {

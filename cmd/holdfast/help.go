@@ -22,6 +22,10 @@ var examples = map[string]string{
 		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
 		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
+	"status": "  holdfast status\n" +
+		"  sudo holdfast status --state /var/lib/holdfast --json",
+	"stop": "  holdfast stop --wait\n" +
+		"  holdfast stop --wait --timeout 1m --config /etc/holdfast/holdfast.toml",
 	"check": "  holdfast check ./public --config holdfast.toml\n" +
 		"  kubectl kustomize deploy/kubernetes | holdfast check --kubernetes -",
 }
@@ -152,7 +156,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "rehearse", "check", "certs ca"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
+	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

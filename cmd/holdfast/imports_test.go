@@ -56,6 +56,8 @@ var rooms = []room{
 	{"tlsconf", nil, nil, "the TLS policy takes a GetCertificate function and needs no package for it"},
 	{"lifecycle", nil, nil, "a stop drains an interface; what stands behind it is cmd's business"},
 	{"cmd/holdfast", []string{"*"}, nil, "the one place that wires it all"},
+	{"cmd/holdfast/control", []string{"conn"}, []string{"net/http"},
+		"a command and a server speak over a unix socket, whatever about"},
 	{"cmd/holdfast/traffic", []string{"http1/rehearsal"}, []string{"net/http"},
 		"a rehearsal's clients see a server from outside, and know what it was asked to answer"},
 }

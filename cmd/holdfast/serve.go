@@ -45,10 +45,15 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 		group.Add(background("certificates", keep))
 	}
 	group.Add(stop.Actor())
+	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
+	asked := r.control()
+	group.Add(background("control", func(ctx context.Context) error { return r.takeControl(ctx, asked) }))
 
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
-	return h.conclude(stop.Report(), connections.Ledger())
+	exit := h.conclude(stop.Report(), connections.Ledger())
+	asked.Close(ended(stop.Report(), exit))
+	return exit
 }
 
 // openOrStop opens the house, or reports that a signal came first: a lock that another

@@ -19,6 +19,7 @@ type certificates struct {
 	selector *certs.Selector
 	keepers  []func(ctx context.Context) error // to be run until the stop
 	reload   func()                            // never blocks; nil when there is nothing to reload
+	renew    func(ctx context.Context) error   // reloads and tells how that went; nil as above
 	caPath   string                            // of the local CA's certificate; "" without one
 }
 
@@ -49,6 +50,7 @@ func (h *house) openPairs(s *settings) (faults []fault) {
 			default: // one is waiting already, and will see what this one would
 			}
 		},
+		renew: func(ctx context.Context) error { return h.reloadPairs(ctx, pairs) },
 	}
 	return nil
 }
@@ -60,13 +62,21 @@ func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <
 		case <-ctx.Done():
 			return nil
 		case <-asked:
-			if err := pairs.Reload(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error("reload failed, the old certificates stay", "error", err)
-			} else if err == nil {
-				h.log.Info("certificates reloaded")
-			}
+			_ = h.reloadPairs(ctx, pairs) // it is in the log
 		}
 	}
+}
+
+// reloadPairs reloads the pairs, and logs how that went.
+func (h *house) reloadPairs(ctx context.Context, pairs *certs.Files) error {
+	err := pairs.Reload(ctx)
+	switch {
+	case err == nil:
+		h.log.Info("certificates reloaded")
+	case ctx.Err() == nil:
+		h.log.Error("reload failed, the old certificates stay", "error", err)
+	}
+	return err
 }
 
 // openLocal makes a certificate of the local CA.

@@ -30,6 +30,7 @@ type settings struct {
 	Pairs      []certs.Pair
 	StateDir   string // "" when there is none, and then StateWhy says why
 	StateWhy   string
+	StateAsked bool // it was named, rather than found
 	SNIUnknown certs.UnknownName
 	LocalNames []string // host names as A-labels, and IP addresses
 
@@ -136,6 +137,7 @@ func (r *reader) address(name string) string {
 func (s *settings) readCertificates(r *reader, env environment) {
 	s.Pairs = r.pairs()
 	s.StateDir, s.StateWhy = r.stateDir(env)
+	s.StateAsked = r.written("state")
 	if r.choice("sni-unknown", "reject", "default") == "default" {
 		s.SNIUnknown = certs.DefaultForUnknown
 	}

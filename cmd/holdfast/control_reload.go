@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/holdfast-server/holdfast/cmd/holdfast/control"
+)
+
+// reloadStatus is how a reload went that went well.
+type reloadStatus struct {
+	Nothing string `json:"nothing,omitempty"` // why there was nothing to reload
+	certificateList
+}
+
+const (
+	// reloadPatience bounds a reload that somebody waits for: a disk may hang.
+	reloadPatience = 10 * time.Second
+	// reloadAnswerPatience is a little longer, so that the server says what it was.
+	reloadAnswerPatience = reloadPatience + 2*time.Second
+)
+
+// askedToReload does what SIGHUP does, and tells how it went.
+func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error) {
+	switch {
+	case r.certificates.selector == nil:
+		return reloadStatus{Nothing: "it has no certificates"}, nil
+	case r.certificates.renew == nil:
+		return reloadStatus{Nothing: "the local CA renews its certificate by itself", certificateList: r.served()}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.certificates.renew(ctx) }() // left behind where a disk hangs, as SIGHUP's
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, errors.Join(err, errors.New("what could not be read is served as it was before"))
+		}
+		return reloadStatus{certificateList: r.served()}, nil
+	case <-ctx.Done():
+		return nil, errors.New("the certificate files could not be read in time; the old certificates stay for now")
+	}
+}
+
+func (*reloadCmd) run(c *call) outcome {
+	return c.ask(control.Request{Verb: "reload"}, reloadAnswerPatience, func(w io.Writer, a control.Answer) (int, error) {
+		var s reloadStatus
+		if err := decodeResult(a, &s); err != nil {
+			return exitCannotStart, err
+		}
+		s.write(w, a.PID, time.Now())
+		return exitOK, nil
+	})
+}
+
+func (s *reloadStatus) write(w io.Writer, pid int, now time.Time) {
+	if s.Nothing != "" {
+		fmt.Fprintf(w, "pid %d has nothing to reload: %s\n", pid, plain(s.Nothing))
+	} else {
+		fmt.Fprintf(w, "pid %d reloaded its certificates\n", pid)
+	}
+	s.rows(func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s  %s\n", name, plain(fmt.Sprintf(format, args...)))
+	}, now)
+}
