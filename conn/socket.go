@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -28,15 +29,16 @@ type socket struct {
 	descriptor syscall.RawConn
 	limits     *Limits
 
-	received int64 // bytes read; this and the next are the reader's
-	atOnce   bool  // reads take what there is, whatever the deadline
+	received atomic.Int64 // bytes read: the reader adds, anyone may look
+	atOnce   bool         // reads take what there is, whatever the deadline; the reader's
+	released bool         // writes have no pace: whoever has the connection sets deadlines
+	writing  atomic.Bool  // a write is under way
 
-	released bool      // writes have no pace: whoever has the connection sets deadlines
 	deadline time.Time // when set: absolute, in place of the pace (handshake, close)
 	armed    time.Time // what the raw write deadline was last set to
 	pace     pace
-	sent     int64 // bytes that the kernel took
-	acked    int64 // of those, what the peer had acknowledged at the last look
+	sent     atomic.Int64 // bytes that the kernel took: the writer adds, anyone may look
+	acked    int64        // of those, what the peer had acknowledged at the last look
 	unsent   func(syscall.RawConn) (int64, bool)
 }
 
@@ -60,7 +62,7 @@ func (k *socket) Read(p []byte) (int, error) {
 		read = k.readAtOnce
 	}
 	n, err := read(p)
-	k.received += int64(n)
+	k.received.Add(int64(n))
 	return n, err
 }
 
@@ -162,9 +164,11 @@ func sendPiece(piece *io.LimitedReader, to io.ReaderFrom) (int64, error) {
 // paced runs op, which gets the number of bytes done so far, again and again until it
 // ends with something else than the write deadline. It is where the write clock lives.
 func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err error) {
+	k.writing.Store(true)
+	defer k.writing.Store(false)
 	if k.released || !k.deadline.IsZero() {
 		done, err = op(0)
-		k.sent += done
+		k.sent.Add(done)
 		return done, err
 	}
 	var looked, progress time.Time // none yet: most writes never wait, and ask no clock
@@ -176,7 +180,7 @@ func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err erro
 	for {
 		n, err := op(done)
 		done += n
-		k.sent += n
+		k.sent.Add(n)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return done, err
 		}
@@ -216,7 +220,7 @@ func (k *socket) moved() int64 {
 		queued = 0
 	}
 	before := k.acked
-	k.acked = k.sent - queued
+	k.acked = k.sent.Load() - queued
 	return k.acked - before
 }
 

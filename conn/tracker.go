@@ -16,6 +16,7 @@ type tracker struct {
 	conns  map[*Conn]struct{}
 	perIP  map[netip.Addr]int
 	books  Ledger
+	roll   *roll // nil until the stop is announced
 	wg     sync.WaitGroup
 }
 
@@ -85,6 +86,7 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	t.books.Open--
 	*t.books.column(e)++
 	t.books.LateBytes += late
+	t.roll.ended(c, e, late)
 	t.wg.Done()
 }
 
