@@ -63,6 +63,7 @@ func (s *Server) ServeConn(c *conn.Conn) error {
 	v.server, v.conn = s, c
 	v.peer.Remote, v.peer.Local, v.peer.TLS = c.Remote(), c.Local(), c.TLS()
 	v.watcher.visit, v.keep = v, s.keepings.of(c.IdleTimeout())
+	c.TellBy(v.tell)
 	defer func() {
 		if v.pending { // a handler ended its goroutine, or we panicked
 			v.close(v.ending(Aborted))
@@ -104,6 +105,7 @@ func (v *visit) readHead() (n int, reason *Reason, err error) {
 			return 0, nil, err
 		}
 	} else {
+		v.from = v.conn.Traffic()
 		v.conn.BeginHead()
 	}
 	v.open()
@@ -158,6 +160,7 @@ func (v *visit) park() error {
 	if w := v.w; w != nil {
 		w.next, w.filled = 0, 0
 	}
+	v.from = v.conn.Traffic()
 	n, err := v.conn.Await(v)
 	switch {
 	case err == conn.ErrResting:
@@ -181,6 +184,7 @@ func (v *visit) brokeOff(err error) error {
 	case errors.Is(err, errNothingAsked):
 		v.pending = false
 		v.server.books.unbegin()
+		v.tellEnd("nothing_asked")
 		return nil
 	case v.pending:
 		if end := v.ending(Aborted); v.close(end) {
