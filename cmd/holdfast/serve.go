@@ -44,7 +44,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
-	return h.conclude(stop.Report(), connections.Ledger())
+	return h.conclude(s, std, stop.Report(), connections)
 }
 
 // openOrStop opens the house, or reports that a signal came first: a lock that another
