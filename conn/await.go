@@ -70,7 +70,7 @@ func (c *Conn) park() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
-	c.parked = c.sock.received
+	c.seen = c.sock.received.Load()
 	if c.state == New {
 		c.change(New, clockHead, c.server.limits.HeadTimeout, now)
 	} else {
@@ -109,7 +109,7 @@ func (c *Conn) parkedOut() error {
 		switch {
 		case !c.looked:
 			c.looked, c.until = true, now.Add(lastLook)
-		case !c.halfway && c.sock.received > c.parked:
+		case !c.halfway && c.sock.received.Load() > c.seen:
 			// The beginning of a TLS record: a request was under way.
 			c.halfway, c.until = true, now.Add(drainGrace)
 		default:

@@ -66,7 +66,6 @@ type Conn struct {
 	tls      *tls.ConnectionState
 	waiter   waiter
 
-	parked  int64       // what the socket had received when the wait for a request began
 	begun   time.Time   // when the latest request's head clock began
 	body    pace        // of the content being read
 	slow    bool        // it was too slow: said with the bytes, and again at the next read
@@ -94,7 +93,8 @@ type Conn struct {
 	bound    time.Time     // ReadUntil's; zero for none
 	readFrom time.Duration // from the accept to the read of content under way
 	readAt   int64         // raw bytes that had come by then
-	seen     int64         // raw bytes that the stall clock has seen
+	seen     int64         // raw bytes that the stall clock has seen, or that had come when a wait began
+	tell     Tell          // nil while the handler tells nothing
 }
 
 // Count numbers what the handler serves on this connection, from 1, over any rests.
@@ -348,7 +348,7 @@ func (c *Conn) armRead() (begun time.Time) {
 		return begun
 	case clockBody:
 		begun = time.Now()
-		c.readFrom, c.readAt, c.seen = begun.Sub(c.accepted), c.sock.received, c.sock.received
+		c.readFrom, c.readAt, c.seen = begun.Sub(c.accepted), c.sock.received.Load(), c.sock.received.Load()
 		c.until = begun.Add(c.server.limits.StallTimeout)
 		if c.bound.IsZero() {
 			c.armLazily(begun)
@@ -373,7 +373,7 @@ func (c *Conn) rearm() error {
 	if c.clock == clockBody && !c.bound.IsZero() && !now.Before(c.bound) {
 		return os.ErrDeadlineExceeded
 	}
-	if c.clock == clockBody && c.sock.received > c.seen {
+	if c.clock == clockBody && c.sock.received.Load() > c.seen {
 		return c.renew(now)
 	}
 	if now.Before(c.until) {
@@ -387,7 +387,7 @@ func (c *Conn) rearm() error {
 // unless its bytes are too few. The caller holds c.mu.
 func (c *Conn) renew(now time.Time) error {
 	l := &c.server.limits
-	c.seen = c.sock.received
+	c.seen = c.sock.received.Load()
 	if waited := now.Sub(c.accepted) - c.readFrom; waited >= l.RateGrace && l.MinBytesPerSecond > 0 &&
 		float64(c.seen-c.readAt) < float64(l.MinBytesPerSecond)*waited.Seconds() {
 		return ErrTooSlow

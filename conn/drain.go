@@ -1,12 +1,17 @@
 package conn
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Announce begins the lame duck: accepting goes on, and from now on every message should
-// say that it is its connection's last ([Conn.Closing]).
+// say that it is its connection's last ([Conn.Closing]). The connections that are open now
+// are what [Server.Roll] will account for.
 func (s *Server) Announce() {
 	s.setUp()
 	if s.announced.CompareAndSwap(false, true) {
+		s.tracker.callRoll(time.Now())
 		close(s.announcement)
 	}
 }
@@ -60,13 +65,26 @@ func (s *Server) Drain() <-chan struct{} {
 	return gone
 }
 
+// Overdue writes a line to the log for each connection on which something is still under
+// way: what it is, and where its goroutine stands. A stop that has used up most of its time
+// calls it, so that whoever holds it up is known before it is cut.
+func (s *Server) Overdue() {
+	s.setUp()
+	s.tellStanding("still under way", s.standing(s.tracker.all()))
+}
+
 // Cut ends every connection that is left: its context is cancelled and its socket reset.
-// It returns how many there were that still had something to do.
+// The log gets a line for each, as by Overdue, with where its goroutine stood before. It
+// returns how many there were that still had something to do.
 func (s *Server) Cut() (busy int) {
-	for _, c := range s.tracker.all() {
+	s.setUp()
+	left := s.tracker.all()
+	standing := s.standing(left)
+	for _, c := range left {
 		if c.cut() {
 			busy++
 		}
 	}
+	s.tellStanding("cut", standing)
 	return busy
 }

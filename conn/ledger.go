@@ -49,6 +49,11 @@ const (
 	forced
 )
 
+// String is the column's key.
+func (e ending) String() string {
+	return [...]string{"quiet", "refused", "handshake_failed", "peer_left", "forced"}[e]
+}
+
 // column is where e is counted.
 func (l *Ledger) column(e ending) *int64 {
 	return [...]*int64{&l.Quiet, &l.Refused, &l.HandshakeFailed, &l.PeerLeft, &l.Forced}[e]

@@ -32,7 +32,7 @@ func (c *Conn) readPreface() error {
 	if err != nil {
 		return fmt.Errorf("preface: %w", err)
 	}
-	c.preface = uint16(c.sock.received)
+	c.preface = uint16(c.sock.received.Load())
 	if local.IsValid() {
 		c.local = local
 	}
@@ -40,7 +40,9 @@ func (c *Conn) readPreface() error {
 		c.unnamed = true
 		return nil
 	}
-	c.remote = client
+	c.mu.Lock()
+	c.remote = client // others may ask for a client's name at any time
+	c.mu.Unlock()
 	if !c.listener.trusts(client.Addr()) && !c.server.tracker.attribute(c, &c.server.limits) {
 		return errOverLimit
 	}
@@ -70,5 +72,5 @@ func (s *Server) unbegun(c *Conn, err error) ending {
 // leaves without a word, by a FIN or a reset, from a handshake that failed.
 func (c *Conn) onlyProbed(err error) bool {
 	left := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
-	return c.trusted && left && c.sock.received == int64(c.preface)
+	return c.trusted && left && c.sock.received.Load() == int64(c.preface)
 }

@@ -64,6 +64,7 @@ type Server struct {
 	drained     chan struct{} // closed once the drain has reached every connection
 	drainedOnce sync.Once
 
+	tag          uint64       // tells this server's goroutines from another's
 	refusalTold  atomic.Int64 // when, in Unix seconds
 	announced    atomic.Bool
 	announcement chan struct{}
@@ -78,6 +79,7 @@ func (s *Server) setUp() {
 			s.log = slog.New(slog.DiscardHandler)
 		}
 		s.announcement = make(chan struct{})
+		s.tag = servers.Add(1)
 		s.handshakes = make(chan struct{}, s.limits.Handshakes)
 		s.drained = make(chan struct{})
 		s.acceptors.closing = make(chan struct{})
@@ -134,7 +136,7 @@ func (s *Server) run(c *Conn) {
 		s.tracker.forget(c, end, late)
 	}()
 	var result ending
-	if result, rests = s.serve(c); rests {
+	if result, rests = s.serve(c, [2]uint64{s.tag, c.id}); rests {
 		go s.rest(c)
 		return
 	}
@@ -149,8 +151,11 @@ func (s *Server) run(c *Conn) {
 	}
 }
 
-// serve begins the connection, the first time, and lets the handler speak.
-func (s *Server) serve(c *Conn) (end ending, rests bool) {
+// serve begins the connection, the first time, and lets the handler speak. Nobody reads
+// the tag but a stack's reader: see [stacksOf].
+//
+//go:noinline
+func (s *Server) serve(c *Conn, _ [2]uint64) (end ending, rests bool) {
 	if !c.opened {
 		if err := c.begin(); err != nil {
 			return s.unbegun(c, err), false
@@ -160,7 +165,9 @@ func (s *Server) serve(c *Conn) (end ending, rests bool) {
 	if c.waiter == nil {
 		c.waiter = newWaiter(c.stream, c.sock)
 	}
-	switch err := c.listener.Handler.ServeConn(c); {
+	err := c.listener.Handler.ServeConn(c)
+	c.TellBy(nil)
+	switch {
 	case c.resting && errors.Is(err, ErrResting):
 		return quiet, true
 	case err != nil:
@@ -219,11 +226,13 @@ func looksLikeText(header [5]byte) bool {
 }
 
 // client is the peer as a log names it.
-func (c *Conn) client() string {
-	if !c.remote.IsValid() {
+func (c *Conn) client() string { return clientText(c.remote) }
+
+func clientText(remote netip.AddrPort) string {
+	if !remote.IsValid() {
 		return "unix"
 	}
-	return c.remote.String()
+	return remote.String()
 }
 
 // addrPort is a's address and port, the zero value for one that has none.

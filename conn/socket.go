@@ -29,17 +29,18 @@ type socket struct {
 	descriptor syscall.RawConn
 	limits     *Limits
 
-	received int64 // bytes read; this and the next are the reader's
-	atOnce   bool  // reads take what there is, whatever the deadline
+	received atomic.Int64 // bytes read: the reader adds, anyone may look
+	atOnce   bool         // reads take what there is, whatever the deadline; the reader's
+	released atomic.Bool  // writes have no pace: whoever has the connection sets deadlines
+	writing  atomic.Bool  // a write is under way
 
-	released atomic.Bool // no pace, no account: whoever has the connection sets deadlines
-	timed    bool        // one absolute deadline stands in place of the pace (handshake, close)
-	armed    bool        // a look is due, at the raw write deadline
+	timed    bool // one absolute deadline stands in place of the pace (handshake, close)
+	armed    bool // a look is due, at the raw write deadline
 	pace     pace
-	sent     int64     // bytes that the kernel took
-	acked    int64     // of those, what the peer had acknowledged at the last look
-	progress time.Time // when the peer was last seen to acknowledge something
-	owed     bool      // it had not acknowledged everything at the last look
+	sent     atomic.Int64 // bytes that the kernel took: writers add, anyone may look
+	acked    int64        // of those, what the peer had acknowledged at the last look
+	progress time.Time    // when the peer was last seen to acknowledge something
+	owed     bool         // it had not acknowledged everything at the last look
 	unsent   func(syscall.RawConn) (int64, bool)
 }
 
@@ -63,9 +64,7 @@ func (k *socket) Read(p []byte) (int, error) {
 		read = k.readAtOnce
 	}
 	n, err := read(p)
-	if !k.released.Load() { // else by whoever has the connection, with as many goroutines as it likes
-		k.received += int64(n)
-	}
+	k.received.Add(int64(n))
 	return n, err
 }
 
@@ -171,12 +170,11 @@ func sendPiece(piece *io.LimitedReader, to io.ReaderFrom) (int64, error) {
 // has acknowledged: one that began in an earlier write goes on in this one, or a peer that
 // reads nothing would live on what the kernel's buffer takes.
 func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err error) {
-	if k.released.Load() {
-		return op(0) // whoever has the connection may write with many goroutines
-	}
-	if k.timed {
+	k.writing.Store(true)
+	defer k.writing.Store(false)
+	if k.timed || k.released.Load() { // who took the connection over may write with many goroutines
 		done, err = op(0)
-		k.sent += done
+		k.sent.Add(done)
 		return done, err
 	}
 	var looked time.Time // in this write
@@ -188,7 +186,7 @@ func (k *socket) paced(op func(done int64) (int64, error)) (done int64, err erro
 	for {
 		n, err := op(done)
 		done += n
-		k.sent += n
+		k.sent.Add(n)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return done, err
 		}
@@ -228,7 +226,7 @@ func (k *socket) moved() int64 {
 		queued = 0
 	}
 	before := k.acked
-	k.acked, k.owed = k.sent-queued, queued > 0
+	k.acked, k.owed = k.sent.Load()-queued, queued > 0
 	return k.acked - before
 }
 

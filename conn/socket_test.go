@@ -46,7 +46,7 @@ func TestAcknowledged(t *testing.T) {
 				begun := time.Now()
 				k.unsent = func(syscall.RawConn) (int64, bool) {
 					reading := min(time.Since(begun), row.until)
-					return k.sent - int64(reading.Seconds()*float64(row.rate)), true
+					return k.sent.Load() - int64(reading.Seconds()*float64(row.rate)), true
 				}
 				time.AfterFunc(10*time.Minute, func() { _, _ = io.Copy(io.Discard, peer) })
 				stop := errors.New("stop")
@@ -86,7 +86,7 @@ func TestStalledAcrossWrites(t *testing.T) {
 					if row.reads {
 						return 0, true
 					}
-					return k.sent, true
+					return k.sent.Load(), true
 				}
 				begun := time.Now()
 				due := k.tick() // a deadline passes at first, and then the kernel takes the bytes
@@ -279,7 +279,7 @@ func TestLook(t *testing.T) {
 		_ = server.SetReadDeadline(time.Time{})
 		arrived(t, server)
 		_ = server.SetReadDeadline(past)
-		if n := w.look(&room{}); n != 1 || k.received != 1 {
+		if n := w.look(&room{}); n != 1 || k.received.Load() != 1 {
 			t.Errorf("the look found %d bytes, want 1", n)
 		}
 		if n, err := k.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {

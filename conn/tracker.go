@@ -17,6 +17,7 @@ type tracker struct {
 	perIP  map[netip.Addr]int
 	books  Ledger
 	turned [turnedKinds]int64
+	roll   *roll // nil until the stop is announced
 	wg     sync.WaitGroup
 }
 
@@ -102,6 +103,7 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 		t.turned[c.turned]++
 	}
 	t.books.LateBytes += late
+	t.roll.ended(c, e, late)
 	t.wg.Done()
 }
 

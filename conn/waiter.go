@@ -20,7 +20,7 @@ type waiter interface {
 // the kernel can be asked again whenever bytes may have come.
 func newWaiter(stream net.Conn, sock *socket) waiter {
 	if stream == net.Conn(sock) && sock.descriptor != nil {
-		w := &socketWaiter{raw: sock.descriptor}
+		w := &socketWaiter{sock: sock}
 		w.attempt = w.try
 		return w
 	}
@@ -29,7 +29,7 @@ func newWaiter(stream net.Conn, sock *socket) waiter {
 
 // socketWaiter waits for a socket to become readable without holding a buffer.
 type socketWaiter struct {
-	raw     syscall.RawConn
+	sock    *socket
 	attempt func(fd uintptr) bool // try, bound once
 	b       Buffer
 	n       int
@@ -38,7 +38,7 @@ type socketWaiter struct {
 
 func (w *socketWaiter) read(b Buffer) (int, error) {
 	w.b, w.n, w.err = b, 0, nil
-	err := w.raw.Read(w.attempt)
+	err := w.sock.descriptor.Read(w.attempt)
 	w.b = nil
 	if err == nil {
 		err = w.err
@@ -48,7 +48,7 @@ func (w *socketWaiter) read(b Buffer) (int, error) {
 
 func (w *socketWaiter) look(b Buffer) int {
 	w.b, w.n, w.err = b, 0, nil
-	_ = w.raw.Control(func(fd uintptr) { w.try(fd) })
+	_ = w.sock.descriptor.Control(func(fd uintptr) { w.try(fd) })
 	w.b = nil
 	return w.n
 }
@@ -59,6 +59,7 @@ func (w *socketWaiter) try(fd uintptr) bool {
 	n, err := readDescriptor(fd, w.b.Room())
 	if n > 0 {
 		w.n = n
+		w.sock.received.Add(int64(n))
 		return true
 	}
 	w.b.Return()

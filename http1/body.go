@@ -31,8 +31,9 @@ const directBytes = 512
 // an error, and never another request's bytes. It is the connection's one reader while
 // it is not closed.
 type body struct {
-	visit  *visit
-	closed atomic.Bool
+	visit   *visit
+	closed  atomic.Bool
+	reading atomic.Bool // the handler waits for content
 
 	mu      sync.Mutex // held through a Read
 	framing wire.Framing
@@ -73,6 +74,8 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, exchange.ErrBodyClosed
 	}
+	b.reading.Store(true)
+	defer b.reading.Store(false)
 	return b.read(p)
 }
 

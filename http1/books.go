@@ -100,14 +100,15 @@ func (v *visit) account(res *Result) {
 // open and close book the beginning and the end of a request. close reports whether
 // somebody wants to know more.
 func (v *visit) open() {
-	v.seq = v.conn.Count()
 	v.begun, v.pending = v.conn.Begun(), true
 	v.server.books.begin()
+	v.seq.Store(v.conn.Count()) // from here on tell speaks of it
 }
 
 func (v *visit) close(e Ending) (observed bool) {
 	v.pending = false
 	v.server.books.end(e)
+	v.tellEnd(e.String())
 	return v.server.Observe != nil
 }
 

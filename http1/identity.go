@@ -25,4 +25,4 @@ func formatID(id exchange.ID) string {
 }
 
 // id is that of the request under way.
-func (v *visit) id() exchange.ID { return exchange.ID{Conn: v.conn.ID(), Seq: v.seq} }
+func (v *visit) id() exchange.ID { return exchange.ID{Conn: v.conn.ID(), Seq: v.seq.Load()} }

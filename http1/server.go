@@ -62,6 +62,7 @@ func (s *Server) ServeConn(c *conn.Conn) error {
 	v.server, v.conn = s, c
 	v.peer.Remote, v.peer.Local, v.peer.TLS, v.peer.Unnamed = c.Remote(), c.Local(), c.TLS(), c.Unnamed()
 	v.watcher.visit, v.keep = v, s.keepings.of(c.IdleTimeout())
+	c.TellBy(v.tell)
 	defer func() {
 		if v.pending { // a handler ended its goroutine, or we panicked
 			v.close(v.ending(Aborted))
@@ -103,6 +104,7 @@ func (v *visit) readHead() (n int, reason *Reason, err error) {
 			return 0, nil, err
 		}
 	} else {
+		v.from = v.conn.Traffic()
 		v.conn.BeginHead()
 	}
 	v.open()
@@ -157,6 +159,7 @@ func (v *visit) park() error {
 	if w := v.w; w != nil {
 		w.next, w.filled = 0, 0
 	}
+	v.from = v.conn.Traffic()
 	n, err := v.conn.Await(v)
 	switch {
 	case err == conn.ErrResting:
@@ -180,6 +183,7 @@ func (v *visit) brokeOff(err error) error {
 	case errors.Is(err, errNothingAsked):
 		v.pending = false
 		v.server.books.unbegin()
+		v.tellEnd("nothing_asked")
 		return nil
 	case v.pending:
 		if end := v.ending(Aborted); v.close(end) {

@@ -3,6 +3,7 @@ package http1
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -28,9 +29,12 @@ type visit struct {
 	watcher watcher // for the client's departure while a handler runs
 	keep    keeping // what a response says that does not end the connection
 
-	seq     uint64    // of the request under way, or of the last one
-	begun   time.Time // when its first byte was read
-	pending bool      // it has not ended yet
+	seq     atomic.Uint64 // of the request under way, or of the last one
+	begun   time.Time     // when its first byte was read
+	from    conn.Traffic  // what the connection had carried before it
+	pending bool          // it has not ended yet
+
+	follower *conn.Follower // hears how it ended, once nobody asks any more; nil for nobody
 }
 
 // work is what it takes to serve requests; a parked connection has none.

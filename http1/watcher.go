@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/holdfast-server/holdfast/conn"
 )
 
 // watcher looks for the client's departure while a handler runs. It is the connection's
@@ -25,6 +27,11 @@ type watcher struct {
 	running chan struct{}   // closed when the watch is over; nil while there is none
 	unarm   func() bool     // ends the wait for a forced cut; nil while there is none
 
+	// For tell, see there.
+	serving  bool           // the request's head was parsed and its handler may run
+	ended    uint64         // the number of the last request that ended
+	follower *conn.Follower // asked to hear how the one under way ends; nil for nobody
+
 	// What the watch saw, to be read when running is closed.
 	first [1]byte
 	n     int
@@ -36,7 +43,7 @@ func (w *watcher) begin(allowed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.context, w.wanted, w.left, w.allowed, w.running = nil, false, false, allowed, nil
-	w.n, w.err = 0, nil
+	w.n, w.err, w.serving = 0, nil, true
 }
 
 // of is the context of the request under way.
@@ -159,6 +166,7 @@ func (w *watcher) end() error {
 	err := w.stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.done()
 	if w.unarm != nil {
 		w.unarm()
 		w.unarm = nil

@@ -72,6 +72,8 @@ func (g *target) Drain() <-chan struct{} {
 	return gone
 }
 
+func (g *target) Overdue() { g.note("overdue") }
+
 func (g *target) Cut() int {
 	g.note("cut")
 	close(g.cut)

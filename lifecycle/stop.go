@@ -22,6 +22,10 @@ const afterCut = 500 * time.Millisecond
 // releasePatience is what the last release may take. Nothing that clients wait for is in it.
 const releasePatience = 200 * time.Millisecond
 
+// overdueShare is the part of the drain's time that is left when those are named that hold
+// it up: the last fifth.
+const overdueShare = 5
+
 // A Target is what a stop drains. The calls come in this order, from one goroutine;
 // conn.Server is one.
 type Target interface {
@@ -32,6 +36,8 @@ type Target interface {
 	CloseListeners(ctx context.Context)
 	// Drain tells the connections; the channel is closed when all are gone.
 	Drain() <-chan struct{}
+	// Overdue says what is still under way, when four fifths of the drain's time are over.
+	Overdue()
 	// Cut ends what is left, and returns how many connections that was.
 	Cut() int
 }
@@ -186,8 +192,7 @@ func (d *drain) run() {
 	done()
 
 	d.enter(Draining)
-	gone := t.Drain()
-	if !waitFor(gone, time.Until(deadline), force) {
+	if gone := t.Drain(); !d.finish(gone, deadline, force) {
 		d.enter(Forcing)
 		d.report.Cut = t.Cut()
 		if !waitFor(gone, afterCut, context.Background()) {
@@ -197,6 +202,18 @@ func (d *drain) run() {
 	}
 	d.enter(Flushed)
 	d.close()
+}
+
+// finish waits for the connections to end, until the deadline. When most of its time is
+// over the target says what holds it up, while that can still be looked at.
+func (d *drain) finish(gone <-chan struct{}, deadline time.Time, force context.Context) (ended bool) {
+	if waitFor(gone, time.Until(deadline.Add(-d.stop.Timeout/overdueShare)), force) {
+		return true
+	}
+	if force.Err() == nil && time.Now().Before(deadline) {
+		d.stop.Target.Overdue()
+	}
+	return waitFor(gone, time.Until(deadline), force)
 }
 
 // abandon ends a drain in which the target panicked with err: listeners and connections go

@@ -40,7 +40,7 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("the deadline counts from the closing and cuts what is left", func(t *testing.T) {
 		stop := &lifecycle.Stop{Target: &target{emptying: 2 * second, busy: never, open: 7}, Delay: 15 * second, Timeout: 25 * second}
-		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 15s", "drain 17s", "cut 40s")
+		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 15s", "drain 17s", "overdue 35s", "cut 40s")
 		o.expect(t, 40*second, "lame duck 15s, closing 2s, draining 23s, forcing 0s, flushed 0s", lifecycle.ExitCut)
 		if o.report.Cut != 7 || o.report.Stuck {
 			t.Errorf("%d cut, stuck %t; want 7 and not stuck", o.report.Cut, o.report.Stuck)
@@ -53,12 +53,12 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("connections that finish at the deadline's moment were not cut", func(t *testing.T) {
 		stop := &lifecycle.Stop{Target: &target{busy: 999 * ms, open: 1}, Timeout: second}
-		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s")
+		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s", "overdue 800ms")
 		o.expect(t, 999*ms, "lame duck 0s, closing 0s, draining 999ms, flushed 0s", 0)
 	})
 	t.Run("handlers that outlive the cut are left behind, with their stacks", func(t *testing.T) {
 		stop := &lifecycle.Stop{Target: &target{busy: never, open: 1, deaf: true}, Timeout: second}
-		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s", "cut 1s")
+		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s", "overdue 800ms", "cut 1s")
 		o.expect(t, 1500*ms, "lame duck 0s, closing 0s, draining 1s, forcing 500ms, flushed 0s", lifecycle.ExitCut)
 		if !o.report.Stuck {
 			t.Error("the report does not say that handlers are stuck")
@@ -66,6 +66,16 @@ func TestDrain(t *testing.T) {
 		if !strings.Contains(o.log, "handlers did not return") || !strings.Contains(o.log, "(*target).Drain") {
 			t.Errorf("the log shows no stack of what is stuck: %s", o.log)
 		}
+	})
+	t.Run("what ends within four fifths of the time is not called overdue", func(t *testing.T) {
+		stop := &lifecycle.Stop{Target: &target{busy: 799 * ms}, Timeout: second}
+		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s")
+		o.expect(t, 799*ms, "lame duck 0s, closing 0s, draining 799ms, flushed 0s", 0)
+	})
+	t.Run("without any time for the drain nothing is overdue before it is cut", func(t *testing.T) {
+		stop := &lifecycle.Stop{Target: &target{busy: never, open: 1}}
+		o := live(t, stop, []event{{signal: syscall.SIGTERM}}, "announce 0s", "close 0s", "drain 0s", "cut 0s")
+		o.expect(t, 0, "lame duck 0s, closing 0s, draining 0s, forcing 0s, flushed 0s", lifecycle.ExitCut)
 	})
 	t.Run("a signal that came before the actor ran is not lost", func(t *testing.T) {
 		stop := &lifecycle.Stop{Target: &target{}, Timeout: second}

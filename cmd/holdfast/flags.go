@@ -42,6 +42,7 @@ type serveCmd struct {
 
 	DrainDelay   string `name:"drain-delay" group:"Drain" placeholder:"D" default:"0s" kube:"15s" help:"After SIGTERM or Ctrl-C, serve on for so long and announce the end on each connection, before the listeners close: a load balancer needs the time to look away. 0s to 1h."`
 	DrainTimeout string `name:"drain-timeout" group:"Drain" placeholder:"D" default:"25s" brief:"" help:"Let requests finish for so long once the listeners are closed, then cut connections. 0s to 24h. A supervisor must grant delay + timeout + 1s."`
+	DrainReport  string `name:"drain-report" group:"Drain" placeholder:"FILE" help:"At the end of a stop write its report to this file, as JSON, in place of an older one: the phases, each connection and request that was alive at the signal and how it ended, and the totals. Mode 0600. One that cannot be written is a warning and changes no exit code."`
 
 	HeaderTimeout    string `name:"header-timeout" group:"Timeouts" placeholder:"D" default:"10s" help:"For a whole request head from its first byte, never extended. 10ms to 1h."`
 	IdleTimeout      string `name:"idle-timeout" group:"Timeouts" placeholder:"D" default:"60s" help:"For a connection between two requests. 10ms to 24h."`

@@ -83,7 +83,7 @@ func TestRehearseCommand(t *testing.T) {
 // A setting that reaches out of the process must not do so in a rehearsal: whoever adds one
 // decides here.
 func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
-	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol"}
+	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "drain-report"}
 	kept := []string{
 		"admin-pprof",
 		"security-headers", "hsts", "forwarded-field",

@@ -51,7 +51,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
-	exit := h.conclude(stop.Report(), connections.Ledger())
+	exit := h.conclude(s, std, stop.Report(), connections)
 	asked.Close(ended(stop.Report(), exit))
 	return exit
 }

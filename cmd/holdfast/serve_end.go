@@ -4,39 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/lifecycle"
 )
 
-// conclude reports how the stop went, and returns the exit code.
-func (h *house) conclude(r lifecycle.Report, connections conn.Ledger) int {
-	requests := h.requests()
-	books := balance(r, connections, requests)
-	exit := r.ExitCode(books)
+// conclude reports how the stop went, and returns the exit code. In JSON that is the record
+// "stopped" with the connections that have something to tell; for people it is a line and a
+// table. The file has it all; one that cannot be written changes no exit code, for that
+// says what became of the requests.
+func (h *house) conclude(s *settings, std streams, stop lifecycle.Report, connections *conn.Server) int {
 	h.closeAccessLog()
-
+	r := newDrainReport(stop, connections.Ledger(), connections.Roll(), h.requests(), h.refusals())
+	if s.DrainReport != "" {
+		if err := r.writeFile(s.DrainReport); err != nil {
+			h.log.Warn("drain report not written", "file", s.DrainReport, "error", err)
+		}
+	}
 	level := slog.LevelInfo
-	if exit != exitOK {
+	switch {
+	case r.books != nil:
+		level = slog.LevelError
+	case r.exit != exitOK:
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{
-		slog.String("cause", r.Cause()), slog.Int("exit", exit), slog.Int("cut", r.Cut),
-		slog.Attr{Key: "phases_ms", Value: slog.GroupValue(phaseTimes(r)...)}, slog.Any("connections", connections), slog.Any("requests", requests),
-	}
-	if refusals := h.refusals(); len(refusals) > 0 {
-		attrs = append(attrs, slog.Any("refusals", refusals))
-	}
-	if books != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("books", books.Error()))
+	attrs := r.attributes()
+	if s.Log == jsonForm {
+		attrs = append(attrs, r.alive())
 	}
 	h.log.LogAttrs(context.Background(), level, "stopped", attrs...)
-	return exit
+	if s.Log != jsonForm && h.log.Enabled(context.Background(), level) {
+		_, _ = io.WriteString(std.err, r.text()) // a log that is stuck is nobody's fault here
+	}
+	return r.exit
 }
 
 // requests is the account of all protocols together.
@@ -69,7 +73,7 @@ func balance(r lifecycle.Report, connections conn.Ledger, requests http1.Ledger)
 func phaseTimes(r lifecycle.Report) (times []slog.Attr) {
 	for _, p := range r.Phases {
 		key := strings.ReplaceAll(p.Phase.String(), " ", "_")
-		times = append(times, slog.Float64(key, float64(p.Took)/float64(time.Millisecond)))
+		times = append(times, slog.Float64(key, milliseconds(p.Took)))
 	}
 	return times
 }

@@ -35,6 +35,7 @@ type settings struct {
 	LocalNames []string // host names as A-labels, and IP addresses
 
 	DrainDelay, DrainTimeout                                   time.Duration
+	DrainReport                                                string // a file; "" for none
 	HeaderTimeout, IdleTimeout, StallTimeout, HandshakeTimeout time.Duration
 	MinRate                                                    int // bytes a second; 0 for none
 
@@ -201,6 +202,7 @@ func (r *reader) localNames() (names []string) {
 func (s *settings) readClocks(r *reader) {
 	s.DrainDelay = r.duration("drain-delay", 0, time.Hour)
 	s.DrainTimeout = r.duration("drain-timeout", 0, 24*time.Hour)
+	s.readDrainReport(r)
 	s.HeaderTimeout = r.duration("header-timeout", 10*time.Millisecond, time.Hour)
 	s.IdleTimeout = r.duration("idle-timeout", 10*time.Millisecond, 24*time.Hour)
 	s.StallTimeout = r.duration("stall-timeout", 10*time.Millisecond, 24*time.Hour)
@@ -242,6 +244,26 @@ func (s *settings) readLogging(r *reader, c *call) {
 	s.LogLevel = logLevels[r.choice("log-level", "debug", "info", "warn", "error")]
 	s.AccessLogForm = chooseForm(mode, c.std.out, c.env)
 	s.AccessLog = r.toggle("access-log")
+}
+
+// readDrainReport checks that the report will have a place.
+func (s *settings) readDrainReport(r *reader) {
+	text, from, ok := r.single("drain-report")
+	switch {
+	case !ok || text == "" && from == "":
+		return
+	case text == "":
+		r.refuse("drain-report", text, from, emptyFlaw())
+		return
+	}
+	s.DrainReport = text
+	if r.elsewhere {
+		return
+	}
+	if f := checkReportPath(text); f != nil {
+		f.Where = from
+		r.faults = append(r.faults, *f)
+	}
 }
 
 // readRoot checks that there is one directory and that it can be served.
