@@ -59,7 +59,7 @@ func TestRelease(t *testing.T) {
 	})
 	t.Run("nor does one whose handlers are stuck", func(t *testing.T) {
 		stop, patience := released(&target{busy: never, deaf: true})
-		o := live(t, stop, term, "announce 0s", "close 0s", "drain 0s", "cut 1s", "release 1.5s")
+		o := live(t, stop, term, "announce 0s", "close 0s", "drain 0s", "overdue 800ms", "cut 1s", "release 1.5s")
 		if *patience != 0 || o.ended != 1500*ms {
 			t.Errorf("it has %v, want nothing; the stop ended after %v", *patience, o.ended)
 		}
