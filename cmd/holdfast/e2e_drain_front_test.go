@@ -27,9 +27,8 @@ func newDirectFront(p *proof) *directFront {
 
 func (f *directFront) replace(turn int) proofEnd {
 	b := f.berths[turn%len(f.berths)]
+	f.balancer.RemoveAt(b.running.Endpoint, time.Now().Add(proofLag))
 	b.stop()
-	f.pass(proofLag)
-	f.balancer.Remove(b.running.Endpoint)
 	end := b.end()
 	b.start()
 	f.balancer.Add(b.running.Endpoint)
