@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// proofNginx passes everything on at once, as it comes.
+// proofNginx passes everything on at once, as it comes. It has a master: without one QUIT does not wait for requests.
 const proofNginx = `daemon off;
-master_process off;
+worker_processes 1;
 pid %[1]s/nginx.pid;
 error_log stderr crit;
 events { worker_connections 1024; }
@@ -56,6 +56,7 @@ func (o *contestantOrder) startNginx(app string) (addr string, quit func() error
 	}
 	cmd := exec.Command(o.Nginx, "-p", o.Dir, "-c", config, "-e", "stderr")
 	cmd.SysProcAttr, cmd.Stderr = replicaProcess(), os.Stderr
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM // on SIGKILL it would leave its worker behind
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}

@@ -42,7 +42,7 @@ var shortForm = proofForm{
 // proofLag is how long clients go on choosing a server that was told to stop.
 const proofLag = 200 * time.Millisecond
 
-// wantFullProof tells whether the full form was asked for, which takes half an hour.
+// wantFullProof tells whether the full form was asked for, which takes 25 minutes.
 func wantFullProof() bool { return os.Getenv("HOLDFAST_DRAIN") == "1" }
 
 // A proofCase is one server in one place.
