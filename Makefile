@@ -66,7 +66,7 @@ soak: ## The tests in real time that take most of an hour
 	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast
 
 # Ours and others in turn; the table is in the output, the rest in the JSON.
-drain: ## Replace servers under load 20 times and count what is lost: half an hour
+drain: ## Replace servers under load 20 times and count what is lost: 25 minutes
 	HOLDFAST_DRAIN=1 HOLDFAST_DRAIN_JSON='$(CURDIR)/bin/drain.json' \
 	$(GO) test -count=1 -v -timeout 90m -run '^TestDrainProof$$' ./cmd/holdfast
 
