@@ -15,7 +15,7 @@ BENCH       ?= .
 # also under a GOFLAGS that turns the stamp off; a source archive has none and still builds.
 VCS := $(shell git rev-parse --quiet --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help build image run test race lint fuzz bench soak ci clean
+.PHONY: help build image run test race lint fuzz bench soak drain ci clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ bench: ## Run the benchmarks (BENCH=REGEXP, VERSUS='-case get -rounds 15')
 
 soak: ## The tests in real time that take most of an hour
 	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast
+
+# Ours and others in turn; the table is in the output, the rest in the JSON.
+drain: ## Replace servers under load 20 times and count what is lost: 25 minutes
+	HOLDFAST_DRAIN=1 HOLDFAST_DRAIN_JSON='$(CURDIR)/bin/drain.json' \
+	$(GO) test -count=1 -v -timeout 90m -run '^TestDrainProof$$' ./cmd/holdfast
 
 # With HOLDFAST_CI=1 a missing program fails its test instead of skipping it.
 ci: ## What must pass before a change lands

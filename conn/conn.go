@@ -86,6 +86,7 @@ type Conn struct {
 	over     bool          // the context has ended, or would have
 	draining bool          // the server's drain has reached this connection
 	looked   bool          // the last look was given
+	untold   bool          // idle since the announcement, behind a response that does not repeat it
 	halfway  bool          // and, when it showed half a TLS record, the time for the rest
 	turned   turned        // why it never came to its handler; of its goroutine, and here because there is room
 	until    time.Time     // when the clock runs out; for clockBody it moves with each read
@@ -185,6 +186,7 @@ func (c *Conn) now() time.Time { return c.accepted.Add(time.Since(c.accepted)) }
 // in step. The caller holds c.mu.
 func (c *Conn) change(state State, k clock, length time.Duration, now time.Time) {
 	c.state, c.clock = state, k
+	c.untold = k == clockIdle && c.server.announced.Load()
 	switch {
 	case k == clockNone:
 		c.until = time.Time{}
@@ -472,14 +474,27 @@ func (c *Conn) drain() {
 	switch {
 	case c.state == Closed:
 	case c.clock == clockIdle:
-		c.until = past
-		c.arm(past)
+		c.until = c.lastChance(time.Now())
+		c.arm(c.until)
 	case c.clock == clockHandshake, c.clock == clockHead:
 		if soon := time.Now().Add(drainGrace); soon.Before(c.until) {
 			c.until = soon
 		}
 		c.arm(c.until)
 	}
+}
+
+// lastChance is how long an idle connection waits on when the drain reaches it. One whose
+// last response began before the announcement and ended after it has been idle for a
+// moment perhaps, and its peer was not told: it has the same second as one that becomes idle
+// later. The caller holds c.mu.
+func (c *Conn) lastChance(now time.Time) time.Time {
+	idleSince := c.until.Add(-c.server.limits.IdleTimeout)
+	if until := idleSince.Add(drainGrace); c.untold && until.After(now.Add(lastLook)) {
+		c.looked = true
+		return until
+	}
+	return past
 }
 
 // Break makes the close of this connection a reset, so that the peer cannot take what it

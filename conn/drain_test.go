@@ -86,6 +86,28 @@ func TestDrainIdle(t *testing.T) {
 		p.wantEOF(emptied + time.Second)
 		w.wantEnd(conn.ErrHeadTimeout)
 	})
+	// Its last response was under way at the announcement and could not repeat it.
+	untold := func(w *world) *peer {
+		p := w.dial()
+		p.send("late 3s\n")
+		synctest.Wait()
+		w.server.Announce()
+		p.want("late")
+		time.Sleep(400 * time.Millisecond)
+		w.drain()
+		return p
+	}
+	both(t, "one that was told nothing has a second from its last response", func(t *testing.T, w *world) {
+		p := untold(w)
+		time.Sleep(500 * time.Millisecond)
+		p.send("echo b\n")
+		p.want("b")
+	})
+	both(t, "and no more", func(t *testing.T, w *world) {
+		p := untold(w)
+		p.wantEOF(4 * time.Second)
+		w.wantEnd(conn.ErrDrained)
+	})
 	both(t, "what it sends after our FIN is counted as late", func(t *testing.T, w *world) {
 		p := w.dial()
 		p.ask("echo a", "a")

@@ -125,7 +125,8 @@ func (s *session) serve() error {
 		if do == nil {
 			return fmt.Errorf("lines: unknown verb %q", words[0])
 		}
-		if keep, err := do(s, words[1:]); err != nil || !keep || s.Closing() {
+		told := s.Closing() // as a response is whose head went out first
+		if keep, err := do(s, words[1:]); err != nil || !keep || told || words[0] != "late" && s.Closing() {
 			return err
 		}
 	}
@@ -210,6 +211,10 @@ var verbs = map[string]verb{
 			}
 		}
 		return true, nil
+	},
+	"late": func(s *session, args []string) (bool, error) { // late PAUSE: its head has said already whether more may come
+		time.Sleep(duration(args[0]))
+		return s.say("late")
 	},
 	"wait": func(s *session, _ []string) (bool, error) { // until the connection is cut
 		<-s.Context().Done()

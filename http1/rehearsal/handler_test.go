@@ -99,6 +99,16 @@ func TestSlowAndStream(t *testing.T) {
 			t.Errorf("%d flushes of %s", res.Flushes, res.Get("Content-Type"))
 		}
 	})
+	t.Run("who leaves with the last piece was answered, and nothing is cut", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			until, leave := context.WithTimeout(t.Context(), 95*time.Second) // the last piece is written after 90
+			defer leave()
+			res := http1test.Do(mounted, http1test.Request{Target: rehearsal.Prefix + "slow?bytes=10&over=100s", Context: until})
+			if res.Status != 200 || res.Cut || !bytes.Equal(res.Content, rehearsal.Content(10)) {
+				t.Errorf("%d with %d bytes, cut %v", res.Status, len(res.Content), res.Cut)
+			}
+		})
+	})
 	t.Run("when nobody waits any more the rest is not sent, and the peer sees a cut", func(t *testing.T) {
 		gone, leave := context.WithCancel(t.Context())
 		leave()

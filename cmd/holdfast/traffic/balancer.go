@@ -46,30 +46,49 @@ func (e *Endpoint) sinceLeaving(t time.Time) (time.Duration, bool) {
 // A Balancer is the endpoints that new connections go to. Connections that there are stay
 // where they are, as they do when a Service loses an endpoint. The zero value has none.
 type Balancer struct {
-	mu        sync.Mutex
-	endpoints []*Endpoint
+	mu     sync.Mutex
+	places []place
+}
+
+// A place is an endpoint's.
+type place struct {
+	*Endpoint
+	until time.Time // when it is removed; zero for an endpoint that stays
 }
 
 // Add lets new connections go to e.
 func (b *Balancer) Add(e *Endpoint) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.endpoints = append(b.endpoints, e)
+	b.places = append(b.places, place{Endpoint: e})
 }
 
 // Remove keeps new connections from e.
 func (b *Balancer) Remove(e *Endpoint) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.endpoints = slices.DeleteFunc(b.endpoints, func(have *Endpoint) bool { return have == e })
+	b.places = slices.DeleteFunc(b.places, func(have place) bool { return have.Endpoint == e })
+}
+
+// RemoveAt keeps new connections from e from that time on, to the moment: on a machine
+// that is busy a caller who waits and removes would be late.
+func (b *Balancer) RemoveAt(e *Endpoint, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.places {
+		if b.places[i].Endpoint == e {
+			b.places[i].until = until
+		}
+	}
 }
 
 // pick chooses an endpoint at random, nil when there is none.
-func (b *Balancer) pick() *Endpoint {
+func (b *Balancer) pick(now time.Time) *Endpoint {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.endpoints) == 0 {
+	b.places = slices.DeleteFunc(b.places, func(p place) bool { return !p.until.IsZero() && !now.Before(p.until) })
+	if len(b.places) == 0 {
 		return nil
 	}
-	return b.endpoints[rand.IntN(len(b.endpoints))]
+	return b.places[rand.IntN(len(b.places))].Endpoint
 }

@@ -64,7 +64,7 @@ func (c *client) ask(ctx context.Context, q *request, again bool) End {
 func (c *client) exchange(ctx context.Context, q *request, o *outcome) error {
 	if c.conn == nil {
 		o.at.dialing = true
-		o.endpoint = c.load.Balancer.pick()
+		o.endpoint = c.load.Balancer.pick(time.Now())
 		conn, err := dial(ctx, o.endpoint, q.patience)
 		if err != nil {
 			return err

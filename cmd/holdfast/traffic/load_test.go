@@ -29,26 +29,53 @@ func TestNewEndpoint(t *testing.T) {
 }
 
 func TestBalancer(t *testing.T) {
-	a, b := new(Endpoint), new(Endpoint)
-	var balancer Balancer
-	if balancer.pick() != nil {
-		t.Error("an empty balancer has somebody")
-	}
-	balancer.Add(a)
-	balancer.Add(b)
-	chosen := map[*Endpoint]bool{}
-	for range 200 { // one of the two missing: a chance of 2^-199
-		chosen[balancer.pick()] = true
-	}
-	balancer.Remove(a)
-	for range 20 {
-		if balancer.pick() != b {
-			t.Fatal("a removed endpoint is chosen")
+	now := time.Unix(1_800_000_000, 0)
+	never := func(t *testing.T, balancer *Balancer, now time.Time, e *Endpoint) {
+		for range 20 {
+			if balancer.pick(now) == e {
+				t.Fatal("a removed endpoint is chosen")
+			}
 		}
 	}
-	if !chosen[a] || !chosen[b] || len(chosen) != 2 {
-		t.Errorf("%d endpoints were chosen", len(chosen))
-	}
+	t.Run("all who are there are chosen, and nobody where nobody is", func(t *testing.T) {
+		a, b, balancer := new(Endpoint), new(Endpoint), new(Balancer)
+		if balancer.pick(now) != nil {
+			t.Error("an empty balancer has somebody")
+		}
+		balancer.Add(a)
+		balancer.Add(b)
+		chosen := map[*Endpoint]bool{}
+		for range 200 { // one of the two missing: a chance of 2^-199
+			chosen[balancer.pick(now)] = true
+		}
+		if !chosen[a] || !chosen[b] || len(chosen) != 2 {
+			t.Errorf("%d endpoints were chosen", len(chosen))
+		}
+	})
+	t.Run("who is removed is chosen no more", func(t *testing.T) {
+		a, b, balancer := new(Endpoint), new(Endpoint), new(Balancer)
+		balancer.Add(a)
+		balancer.Add(b)
+		balancer.Remove(a)
+		never(t, balancer, now, a)
+		if balancer.pick(now) != b {
+			t.Error("the other one has gone too")
+		}
+	})
+	t.Run("who is removed at a time is chosen up to it, and not at it", func(t *testing.T) {
+		a, b, balancer := new(Endpoint), new(Endpoint), new(Balancer)
+		balancer.Add(a)
+		balancer.RemoveAt(a, now.Add(time.Second))
+		balancer.RemoveAt(b, now) // of nobody's
+		if balancer.pick(now.Add(time.Second-1)) != a {
+			t.Error("it is removed early")
+		}
+		balancer.Add(b)
+		never(t, balancer, now.Add(time.Second), a)
+		if balancer.pick(now.Add(time.Second)) != b {
+			t.Error("the other one has gone too")
+		}
+	})
 }
 
 func TestClientKeepsAndLeavesConnections(t *testing.T) {
