@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,8 @@ type acceptor struct {
 	emptied chan struct{} // closed by the loop when it accepts no more
 	end     time.Time     // of the emptying; set when it begins
 	fresh   time.Time     // the deadline of the accept under way while emptying
+	turns   atomic.Int64  // accepts that have returned, and what came of them was dealt with
+	steering
 }
 
 // Serve accepts connections from l and serves each, until l is closed by CloseListeners;
@@ -50,6 +53,8 @@ type acceptor struct {
 func (s *Server) Serve(l *Listener) error {
 	s.setUp()
 	a := &acceptor{l: l, emptied: make(chan struct{})}
+	_, shared := l.Listener.(*sharedListener)
+	a.staying.Store(shared)
 	if !s.acceptors.add(a) {
 		_ = l.Close()
 		return net.ErrClosed
@@ -59,13 +64,16 @@ func (s *Server) Serve(l *Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			a.pause = 0
-			s.start(nc, l)
+			if !a.isProbe(nc) {
+				s.start(nc, l)
+			}
 		} else if err := s.failed(a, err); err != nil {
 			return err
 		}
 		if s.isClosing() && !a.extend() {
 			return net.ErrClosed
 		}
+		a.turns.Add(1)
 	}
 }
 
@@ -80,7 +88,7 @@ func (s *Server) failed(a *acceptor, err error) error {
 		// The deadline that woke the loop says nothing about the queue. One that was
 		// fresh and has really passed says that it is empty, unless the machine was so
 		// busy that it passed before the accept began.
-		if !a.fresh.IsZero() && !time.Now().Before(a.fresh) && !queued(a.l) {
+		if !a.fresh.IsZero() && !time.Now().Before(a.fresh) && !queued(a.l) && !a.stays() {
 			return net.ErrClosed
 		}
 		return nil

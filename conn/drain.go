@@ -20,7 +20,9 @@ func (s *Server) Announce() {
 // and then closes the listeners. When ctx is done before, it closes them at once. When it
 // returns no further connection is accepted. A unix socket's path goes first, so that none
 // comes between the last accept and the close. A listener whose Serve was never called is
-// not known here and stays open.
+// not known here and stays open. One that was handed over is closed at once: what waits there
+// is the successor's. One that shares its port ([ListenShared]) is emptied last, once new
+// connections go to another process.
 func (s *Server) CloseListeners(ctx context.Context) {
 	s.setUp()
 	loops := s.acceptors.beginClosing()
@@ -29,10 +31,11 @@ func (s *Server) CloseListeners(ctx context.Context) {
 			l.withdraw()
 		}
 		// Wakes a loop that blocks in Accept; it then gives itself fresh deadlines.
-		if setDeadline(a.l, past) != nil {
+		if a.l.handed.Load() || setDeadline(a.l, past) != nil {
 			_ = a.l.Close()
 		}
 	}
+	s.steerAway(ctx, loops)
 	for _, a := range loops {
 		select {
 		case <-a.emptied:

@@ -41,6 +41,8 @@ type Listener struct {
 	// Preface, when not nil, is read from trusted peers, which must send it, and looked for
 	// with nobody else. ConnectionsPerIP then counts the client that it names.
 	Preface Preface
+
+	handed atomic.Bool // another process has the socket too, and accepts
 }
 
 // Server accepts, tracks and drains connections from any number of listeners. Its fields

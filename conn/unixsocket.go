@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -69,12 +70,16 @@ type unixListener struct {
 	path string
 	file fs.FileInfo // the socket as it was bound
 	lock *pathLock
+	lent atomic.Bool // the path is another process's: see Listener.HandOver
 	gone sync.Once
 }
 
 // withdraw takes the path away, so that nobody new connects, while those in the queue can
 // still be accepted: a TCP port cannot do that.
 func (l *unixListener) withdraw() {
+	if l.lent.Load() {
+		return
+	}
 	l.gone.Do(func() {
 		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
 			_ = os.Remove(l.path)
@@ -86,7 +91,11 @@ func (l *unixListener) withdraw() {
 func (l *unixListener) Close() error {
 	l.withdraw()
 	err := l.UnixListener.Close()
-	l.lock.release()
+	if l.lent.Load() {
+		l.lock.leave()
+	} else {
+		l.lock.release()
+	}
 	return err
 }
 
@@ -193,3 +202,6 @@ func (k *pathLock) release() {
 		_ = k.file.Close()
 	})
 }
+
+// leave lets go of a lock that another process holds too, and of its file not.
+func (k *pathLock) leave() { k.once.Do(func() { _ = k.file.Close() }) }
