@@ -86,6 +86,7 @@ type event struct {
 	signal os.Signal
 	dies   error // of an actor
 	asks   string
+	does   func() // somebody else does something
 }
 
 // outcome is a whole life of a process.
@@ -119,6 +120,8 @@ func live(t *testing.T, stop *lifecycle.Stop, events []event, want ...string) (o
 				signals <- e.signal
 			case e.asks != "":
 				stop.Ask(e.asks)
+			case e.does != nil:
+				e.does()
 			default:
 				interrupt(e.dies)
 			}

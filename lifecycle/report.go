@@ -21,12 +21,14 @@ const (
 type Report struct {
 	Signal os.Signal // that began it, or nil
 	Asked  string    // the cause that Ask was given, or empty
-	Died   error     // of an actor that ended before the drain did, or nil
-	Second os.Signal // that forced it, or nil
-	Begun  time.Time
-	Phases []Stretch
-	Cut    int  // connections cut in the forcing phase
-	Stuck  bool // handlers were still running when the process gave up waiting
+	// Successor is the process that the listeners were handed over to; 0 for none.
+	Successor int
+	Died      error     // of an actor that ended before the drain did, or nil
+	Second    os.Signal // that forced it, or nil
+	Begun     time.Time
+	Phases    []Stretch
+	Cut       int  // connections cut in the forcing phase
+	Stuck     bool // handlers were still running when the process gave up waiting
 }
 
 // A Stretch is a phase and how long it took.
@@ -37,6 +39,9 @@ type Stretch struct {
 
 // Cause is why the process stopped, in words.
 func (r Report) Cause() string {
+	if r.Successor != 0 {
+		return fmt.Sprintf("handed over to process %d", r.Successor)
+	}
 	if r.Signal != nil {
 		return fmt.Sprintf("signal %s", r.Signal)
 	}

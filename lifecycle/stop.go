@@ -46,7 +46,7 @@ type Target interface {
 // The fields are set before Actor and not changed afterwards.
 type Stop struct {
 	Target Target
-	// Signals brings SIGINT, SIGTERM and SIGHUP. Registering for them is main's, first
+	// Signals brings SIGINT, SIGTERM, SIGHUP and SIGUSR2. Registering for them is main's, first
 	// thing: before that a signal kills.
 	Signals <-chan os.Signal
 	// Delay is the length of the lame duck.
@@ -55,6 +55,8 @@ type Stop struct {
 	Timeout time.Duration
 	// Reload is called on SIGHUP and must not block; nil ignores the signal.
 	Reload func()
+	// Upgrade is called on SIGUSR2 and must not block; nil ignores the signal.
+	Upgrade func()
 	// HungUp tells whether the controlling terminal is gone, so that SIGHUP means stop;
 	// nil for never.
 	HungUp func() bool
@@ -65,6 +67,8 @@ type Stop struct {
 	Release func(ctx context.Context)
 	// Log gets a line a phase; nil discards.
 	Log *slog.Logger
+
+	handOver handOver
 
 	phase phases
 	died  chan error
@@ -79,6 +83,7 @@ type Stop struct {
 // the error of the actor that died, and in either case only when the drain is over.
 func (s *Stop) Actor() (execute func() error, interrupt func(error)) {
 	s.died, s.asked = make(chan error, 1), make(chan string, 1)
+	s.handOver.setUp()
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
@@ -96,6 +101,7 @@ func (s *Stop) run() error {
 	s.phase.set(Running)
 	d := &drain{stop: s}
 	s.await(&d.report)
+	d.report.Successor = s.handOver.begin()
 	d.report.Begun = time.Now()
 	s.phase.set(LameDuck) // before anybody can read of it
 	s.Log.Info("stopping", "cause", d.report.Cause(), "drain_delay", s.Delay.String(), "drain_timeout", s.Timeout.String())
@@ -136,7 +142,13 @@ func (s *Stop) await(r *Report) {
 			return
 		case r.Asked = <-s.asked:
 			return
+		case <-s.handOver.committed:
+			return
 		case sig := <-s.Signals:
+			if sig == syscall.SIGUSR2 {
+				s.upgrade()
+				continue
+			}
 			if sig != syscall.SIGHUP {
 				r.Signal = sig
 				return
@@ -150,6 +162,16 @@ func (s *Stop) await(r *Report) {
 				return
 			}
 		}
+	}
+}
+
+// upgrade asks for a successor. As in hangUp, a panic must not end the actor.
+func (s *Stop) upgrade() {
+	if s.Upgrade == nil {
+		return
+	}
+	if err := Guard("upgrade", func() error { s.Upgrade(); return nil })(); err != nil {
+		s.Log.Error("the upgrade failed", "error", err)
 	}
 }
 
@@ -179,17 +201,7 @@ func (d *drain) run() {
 	defer release()
 	t := d.stop.Target
 
-	d.expect(time.Now().Add(d.stop.Delay + d.stop.Timeout))
-	d.enter(LameDuck)
-	t.Announce()
-	waitFor(nil, d.stop.Delay, force)
-
-	d.enter(Closing)
-	deadline := time.Now().Add(d.stop.Timeout)
-	d.expect(deadline)
-	closing, done := context.WithDeadline(force, deadline)
-	t.CloseListeners(closing)
-	done()
+	deadline := d.leave(force)
 
 	d.enter(Draining)
 	if gone := t.Drain(); !d.finish(gone, deadline, force) {
@@ -214,6 +226,37 @@ func (d *drain) finish(gone <-chan struct{}, deadline time.Time, force context.C
 		d.stop.Target.Overdue()
 	}
 	return waitFor(gone, time.Until(deadline), force)
+}
+
+// leave is the lame duck and the closing of the listeners, from which on the drain timeout is
+// counted. In a hand-over the successor accepts from the same sockets already: there the
+// listeners close first, and the announcement is for the connections that are open.
+func (d *drain) leave(force context.Context) (deadline time.Time) {
+	if d.report.Successor != 0 {
+		d.stop.Target.Announce()
+		d.closeListeners(force)
+		d.expect(time.Now().Add(handOverDelay + d.stop.Timeout))
+		d.enter(LameDuck)
+		waitFor(nil, handOverDelay, force)
+		deadline = time.Now().Add(d.stop.Timeout)
+		d.expect(deadline)
+		return deadline
+	}
+	d.expect(time.Now().Add(d.stop.Delay + d.stop.Timeout))
+	d.enter(LameDuck)
+	d.stop.Target.Announce()
+	waitFor(nil, d.stop.Delay, force)
+	return d.closeListeners(force)
+}
+
+func (d *drain) closeListeners(force context.Context) (deadline time.Time) {
+	d.enter(Closing)
+	deadline = time.Now().Add(d.stop.Timeout)
+	d.expect(deadline)
+	closing, done := context.WithDeadline(force, deadline)
+	defer done()
+	d.stop.Target.CloseListeners(closing)
+	return deadline
 }
 
 // abandon ends a drain in which the target panicked with err: listeners and connections go
@@ -289,7 +332,7 @@ func (d *drain) watchForSecond() (force context.Context, release func()) {
 			select {
 			case sig := <-d.stop.Signals:
 				switch {
-				case sig == syscall.SIGHUP:
+				case sig == syscall.SIGHUP, sig == syscall.SIGUSR2:
 				case first.IsZero():
 					first = time.Now()
 				case second == nil && time.Since(first) >= secondSignalAfter:
