@@ -35,11 +35,13 @@ func (l *Listener) TakeOver() {
 // socket, and the lock of a unix socket's path. They are the caller's to close. l goes on as
 // it is.
 func Descriptors(l net.Listener) ([]*os.File, error) {
-	source, ok := l.(interface{ File() (*os.File, error) })
+	source, ok := l.(syscall.Conn)
 	if !ok {
 		return nil, fmt.Errorf("conn: a %T has no descriptor", l)
 	}
-	socket, err := source.File()
+	// Not by the listener's own File: to pass what that returns to a process makes the socket
+	// block, and the socket is ours too. Accept would hear no deadline then, and no Close.
+	socket, err := duplicate(source, l.Addr().String())
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +141,8 @@ func inheritUnix(l *net.UnixListener, lock *os.File) (net.Listener, error) {
 // duplicate shares the lock: it is held until both files are closed.
 func (k *pathLock) duplicate() (*os.File, error) { return duplicate(k.file, k.file.Name()) }
 
-// duplicate is f under another number, and closed on exec as every file of Go's is.
-func duplicate(f *os.File, name string) (*os.File, error) {
+// duplicate is f under another number, closed on exec as every file of Go's is.
+func duplicate(f syscall.Conn, name string) (*os.File, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, err
