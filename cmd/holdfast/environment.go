@@ -17,6 +17,8 @@ type environment struct {
 	// descriptors is the soft limit of open files, RLIMIT_NOFILE. Go has raised it to the
 	// hard limit before main runs.
 	descriptors uint64
+	// inherited is what was passed to the process beside its variables; nil for nothing.
+	inherited *inheritance
 }
 
 func processEnvironment() environment {

@@ -25,6 +25,7 @@ type serveCmd struct {
 
 	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
 	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
+	ReusePort       string `name:"reuse-port" group:"Listeners" placeholder:"on|off" default:"off" help:"Share the ports with other servers of the same user that have this on too (SO_REUSEPORT): to replace one by another that it did not start. The one that leaves sends new connections to another first. Unix sockets are not shared."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
 	Admin      string `name:"admin" group:"Administration" placeholder:"ADDR" default:"off" kube:":9090" help:"Answer probes (/livez, /readyz, /startupz) and /metrics here, in plain HTTP and through the whole drain: host:port, :port, unix:PATH, or off. It is not for the public, whose listeners have other ports."`
@@ -43,6 +44,9 @@ type serveCmd struct {
 	DrainDelay   string `name:"drain-delay" group:"Drain" placeholder:"D" default:"0s" kube:"15s" help:"After SIGTERM or Ctrl-C, serve on for so long and announce the end on each connection, before the listeners close: a load balancer needs the time to look away. 0s to 1h."`
 	DrainTimeout string `name:"drain-timeout" group:"Drain" placeholder:"D" default:"25s" brief:"" help:"Let requests finish for so long once the listeners are closed, then cut connections. 0s to 24h. A supervisor must grant delay + timeout + 1s."`
 	DrainReport  string `name:"drain-report" group:"Drain" placeholder:"FILE" help:"At the end of a stop write its report to this file, as JSON, in place of an older one: the phases, each connection and request that was alive at the signal and how it ended, and the totals. Mode 0600. One that cannot be written is a warning and changes no exit code."`
+
+	UpgradeTimeout string `name:"upgrade-timeout" group:"Upgrade" placeholder:"D" default:"60s" help:"How long a successor that holdfast upgrade or SIGUSR2 has started may take until it is ready. 1s to 1h."`
+	PIDFile        string `name:"pid-file" group:"Upgrade" placeholder:"FILE" computed:"none" help:"Keep the number of the process that serves in this file: it follows an upgrade, and is removed at the end."`
 
 	HeaderTimeout    string `name:"header-timeout" group:"Timeouts" placeholder:"D" default:"10s" help:"For a whole request head from its first byte, never extended. 10ms to 1h."`
 	IdleTimeout      string `name:"idle-timeout" group:"Timeouts" placeholder:"D" default:"60s" help:"For a connection between two requests. 10ms to 24h."`

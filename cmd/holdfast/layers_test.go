@@ -118,7 +118,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	values, _, _ := c.layers()
 	r := &reader{values: values}
 	s := new(settings)
-	s.readListeners(r)
+	s.readListeners(r, nil)
 	s.readAdmin(r)
 	s.readProxies(r)
 	s.readForwardedField(r)

@@ -29,13 +29,16 @@ const signalBacklog = 8
 func main() {
 	// First of all: until here a signal kills the process and loses what it serves.
 	signals := make(chan os.Signal, signalBacklog)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
 	// A closed pipe on stdout or stderr kills a Go process unless SIGPIPE is taken.
 	// It is taken and dropped rather than ignored: children would inherit that.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
-	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(realMain(os.Args[1:], processEnvironment(), std, signals))
+	inherited := inherit()
+	env := processEnvironment()
+	env.inherited = inherited
+	std := streams{in: os.Stdin, out: os.Stdout, err: inherited.stderr(os.Stderr)}
+	os.Exit(realMain(os.Args[1:], env, std, signals))
 }
 
 // streams are the process's own, or a test's.
@@ -65,10 +68,13 @@ func realMain(args []string, env environment, std streams, signals chan os.Signa
 	for {
 		select {
 		case sig := <-signals:
-			if sig != syscall.SIGHUP {
+			switch sig {
+			case syscall.SIGHUP:
+				hungUp = true
+			case syscall.SIGUSR2: // nothing is there yet to hand over
+			default:
 				return exitBeforeServing(args, sig)
 			}
-			hungUp = true
 		case o := <-ready:
 			if o.work != nil {
 				return o.work(std, signals)

@@ -45,6 +45,7 @@ func (s *settings) rehearsed(stateDir string) {
 	s.DrainReport = ""                                          // the service's own stays what it is
 	s.TrustedProxies, s.ProxyProtocol = trustedProxies{}, false // the clients come straight here
 	s.Log, s.LogLevel, s.Warnings = jsonForm, min(s.LogLevel, slog.LevelInfo), nil
+	s.PIDFile, s.ReusePort, s.Supervisor = "", false, supervisor{} // and this process is not the service
 	s.Rehearsal = true
 }
 

@@ -31,24 +31,32 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	connections := &conn.Server{Limits: s.connectionLimits(), Log: log}
 	stop := &lifecycle.Stop{
 		Target: connections, Signals: signals, Delay: s.DrainDelay, Timeout: s.DrainTimeout,
-		Reload: h.certificates.reload, HungUp: hungUp(), Log: log,
+		Reload: h.reload, HungUp: hungUp(), Log: log,
 	}
+	upgrades := h.succession(s, stop)
+	stop.Upgrade = upgrades.ask
 	var group run.Group
 	for _, l := range h.listeners {
 		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
 	}
-	if h.admin.listener != nil {
+	if h.admin.bound != nil {
 		h.administer(connections, stop)
 		group.Add(lifecycle.Serving("admin", func() error { return h.admin.serve(s, h.metrics) }))
 	}
 	for _, keep := range h.certificates.keepers {
 		group.Add(background("certificates", keep))
 	}
+	group.Add(background("upgrade", upgrades.run))
+	group.Add(background("supervisor", func(ctx context.Context) error {
+		return h.supervisor.accompany(ctx, stop, &conn.Pulse{Server: connections}, h.serving())
+	}))
 	group.Add(stop.Actor())
 	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
 	asked := r.control()
 	group.Add(background("control", func(ctx context.Context) error { return r.takeControl(ctx, asked) }))
 
+	h.publishPID()
+	defer h.pidFile.remove()
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
 	exit := h.conclude(s, std, stop.Report(), connections)
@@ -67,16 +75,22 @@ func openOrStop(s *settings, std streams, log *slog.Logger, signals <-chan os.Si
 	opened := make(chan opening, 1)
 	go func() {
 		h, faults := open(s, std, log)
+		if len(faults) == 0 {
+			s.Inherited.takeOver(h.heirlooms())
+		}
 		opened <- opening{h, faults}
 	}()
 	hungUp := false
 	for {
 		select {
 		case sig := <-signals:
-			if sig != syscall.SIGHUP {
+			switch sig {
+			case syscall.SIGHUP:
+				hungUp = true
+			case syscall.SIGUSR2: // nothing is there yet to hand over
+			default:
 				return nil, nil, true
 			}
-			hungUp = true
 		case o := <-opened:
 			if hungUp && o.house != nil && o.house.certificates.reload != nil {
 				o.house.certificates.reload()

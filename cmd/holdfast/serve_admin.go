@@ -35,7 +35,7 @@ const (
 // administration is what answers those who run the server. It has connections of its own,
 // which no drain touches: probes are answered until the process is about to end.
 type administration struct {
-	listener    net.Listener // nil until it is bound
+	bound       *namedListener // nil until it is, and without one
 	connections conn.Server
 	live, ready admin.Checks
 	started     admin.Checks
@@ -99,13 +99,14 @@ func (a *administration) watch(connections *conn.Server, stop *lifecycle.Stop) {
 func (a *administration) serve(s *settings, metrics *observe.Metrics) error {
 	limits := http1.DefaultLimits()
 	limits.BodyBytes, limits.HeadBytes, limits.LineBytes = adminBodyLimitBytes, adminHeadLimitBytes, adminHeadLimitBytes/2
-	return a.connections.Serve(&conn.Listener{Listener: a.listener, Handler: &http1.Server{
+	a.bound.listener.Handler = &http1.Server{
 		Handler: admin.New(admin.Options{
 			Live: &a.live, Ready: &a.ready, Started: &a.started, Metrics: metrics.Handler(), Pprof: s.AdminPprof,
 		}),
 		Limits: limits, Log: a.connections.Log, Observe: metrics.Observer(adminRoute),
 		CancelOnFIN: true, // nobody waits for half a profile
-	}})
+	}
+	return a.connections.Serve(a.bound.listener)
 }
 
 // release ends it: what is under way may finish while ctx goes on.
@@ -127,8 +128,8 @@ func (a *administration) release(ctx context.Context) {
 
 // address is where it listens, nil for nowhere.
 func (a *administration) address() net.Addr {
-	if a.listener == nil {
+	if a.bound == nil {
 		return nil
 	}
-	return a.listener.Addr()
+	return a.bound.listener.Addr()
 }

@@ -63,6 +63,7 @@ func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <
 			return nil
 		case <-asked:
 			_ = h.reloadPairs(ctx, pairs) // it is in the log
+			h.supervisor.reloaded()
 		}
 	}
 }

@@ -26,6 +26,8 @@ type house struct {
 	certificates certificates
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
+	pidFile      *pidFile        // nil for none
+	supervisor   supervisor
 	admin        administration
 	metrics      *observe.Metrics // nil where nobody could read them
 	log          *slog.Logger
@@ -33,13 +35,15 @@ type house struct {
 
 type namedListener struct {
 	name     string // the flag that asked for it
+	address  string // as it is configured; "" when systemd passed the socket
 	listener *conn.Listener
 }
 
 // open opens all that serving takes, or returns every fault that stands in the way, with
 // nothing left open.
 func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
-	h := &house{log: log}
+	h := &house{log: log, supervisor: s.Supervisor}
+	h.supervisor.log = log
 	var faults []fault
 	root, err := os.OpenRoot(s.Root)
 	if err != nil {
@@ -47,6 +51,10 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	}
 	h.root = root
 	faults = append(faults, h.listen(s)...)
+	var f *fault
+	if h.pidFile, f = preparePIDFile(s.PIDFile); f != nil {
+		faults = append(faults, *f)
+	}
 	switch {
 	case s.HTTPS == "":
 	case len(s.Pairs) > 0:
@@ -71,8 +79,9 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 func alsoWrong(s *settings) (faults []fault) {
 	h := &house{log: slog.New(slog.DiscardHandler)}
 	// One after the other: that two are on one port is a fault of the settings.
-	for _, one := range []*settings{{HTTPS: s.HTTPS}, {HTTP: s.HTTP}, {Admin: s.Admin}} {
-		faults = append(faults, h.listen(one)...)
+	for _, one := range []settings{{HTTPS: s.HTTPS}, {HTTP: s.HTTP}, {Admin: s.Admin}} {
+		one.Inherited, one.ReusePort = s.Inherited, s.ReusePort
+		faults = append(faults, h.listen(&one)...)
 		h.abandon()
 	}
 	if s.HTTPS != "" && len(s.Pairs) > 0 {
@@ -87,18 +96,33 @@ func (h *house) listen(s *settings) (faults []fault) {
 		if want.addr == "" {
 			continue
 		}
-		l, err := conn.Listen(context.Background(), want.addr)
+		l, err := s.bind(want.name, want.addr)
 		if err != nil {
 			faults = append(faults, listenFault(want.name, want.addr, err))
 			continue
 		}
+		bound := namedListener{want.name, want.addr, &conn.Listener{Listener: l}}
+		if s.Inherited.isGiven(want.name) {
+			bound.address = ""
+		}
 		if want.name == "admin" {
-			h.admin.listener = l
+			h.admin.bound = &bound
 			continue
 		}
-		h.listeners = append(h.listeners, namedListener{want.name, &conn.Listener{Listener: l}})
+		h.listeners = append(h.listeners, bound)
 	}
 	return faults
+}
+
+// bind listens on the address, or takes the socket for it that was passed to the process.
+func (s *settings) bind(name, addr string) (net.Listener, error) {
+	if l := s.Inherited.socket(name, addr); l != nil {
+		return l, nil
+	}
+	if s.ReusePort && name != "admin" { // whoever asks there asks one process
+		return conn.ListenShared(context.Background(), addr)
+	}
+	return conn.Listen(context.Background(), addr)
 }
 
 // furnish puts the handlers behind the listeners.
@@ -108,7 +132,7 @@ func (h *house) furnish(s *settings, std streams) {
 		h.accessLog = observe.NewWriter(std.out, h.log)
 		access = observe.AccessLog(newAccessLog(h.accessLog, s.AccessLogForm))
 	}
-	if h.admin.listener != nil {
+	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
 	var directory http1.Handler = files.New(h.root, files.Options{Log: h.log})
@@ -180,8 +204,8 @@ func (h *house) abandon() {
 	for _, l := range h.listeners {
 		_ = l.listener.Close()
 	}
-	if h.admin.listener != nil {
-		_ = h.admin.listener.Close()
+	if h.admin.bound != nil {
+		_ = h.admin.bound.listener.Close()
 	}
 	h.close()
 }

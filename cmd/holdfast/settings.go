@@ -19,6 +19,7 @@ type settings struct {
 	Root string
 
 	HTTPS, HTTP     string // addresses to listen on; "" for none
+	ReusePort       bool
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
 	Admin           string // address for probes and metrics; "" for none
 	AdminPprof      bool   // profiles too
@@ -44,6 +45,9 @@ type settings struct {
 	MaxConnections          int
 	MaxConnectionsPerIP     int // 0 for no limit
 
+	PIDFile        string // "" for none
+	UpgradeTimeout time.Duration
+
 	SecurityHeaders bool
 	HSTS            *secure.HSTS // nil for none
 
@@ -52,6 +56,8 @@ type settings struct {
 	AccessLogForm logForm // of the access log on stdout
 	AccessLog     bool
 
+	Inherited  *inheritance // nil for nothing
+	Supervisor supervisor
 	Rehearsal  bool // http1/rehearsal is mounted: holdfast rehearse alone asks for that
 	Kubernetes bool // the process runs in a pod
 	Version    string
@@ -80,7 +86,7 @@ func (c *call) read() (*settings, *reader) {
 	values, warnings, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: c.elsewhere != nil}
 	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
-	s.readListeners(r)
+	s.readListeners(r, c.env.inherited)
 	s.readAdmin(r)
 	s.readProxies(r)
 	s.readForwardedField(r)
@@ -88,18 +94,23 @@ func (c *call) read() (*settings, *reader) {
 	s.readClocks(r)
 	s.readLimits(r, c.env)
 	s.readResponseFields(r)
+	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
 	s.readRoot(r)
 	return s, r
 }
 
-func (s *settings) readListeners(r *reader) {
+func (s *settings) readListeners(r *reader, passed *inheritance) {
 	s.HTTPS = r.address("https")
 	s.HTTP = r.address("http")
+	s.ReusePort = r.toggle("reuse-port")
+	given := s.inherit(r, passed)
+	s.adopt(r, "https", &s.HTTPS)
+	s.adopt(r, "http", &s.HTTP)
 	s.PublicHTTPSPort = r.count("public-https-port", "", 1, 65535)
 	https, http := r.get("https"), r.get("http")
 	switch {
-	case https.texts[0] == off && http.texts[0] == off:
+	case https.texts[0] == off && http.texts[0] == off && !given:
 		r.faults = append(r.faults, fault{
 			What: "nothing to listen on", Where: from(https, http), Why: "https and http are both off",
 			Mend: "add --http 127.0.0.1:8080, or leave out --https off", Usage: true,

@@ -13,6 +13,7 @@ func (s *settings) listeners() []wantedListener {
 func (s *settings) readAdmin(r *reader) {
 	before := len(r.faults)
 	s.Admin = r.address("admin")
+	s.adopt(r, "admin", &s.Admin)
 	s.AdminPprof = r.toggle("admin-pprof")
 	admin := r.get("admin")
 	for _, l := range s.listeners() {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"github.com/holdfast-server/holdfast/lifecycle"
+)
+
+// succession makes the server's upgrades.
+func (h *house) succession(s *settings, stop *lifecycle.Stop) *succession {
+	return &succession{
+		stop: stop, listeners: h.heirlooms(), program: ownProgram(), args: os.Args[1:],
+		timeout: s.UpgradeTimeout, pid: os.Getpid(), log: h.log,
+	}
+}
+
+// heirlooms are the listeners that a successor gets.
+func (h *house) heirlooms() []namedListener {
+	if h.admin.bound == nil {
+		return h.listeners
+	}
+	return append(slices.Clone(h.listeners), *h.admin.bound)
+}
+
+// reload reads the certificates again, and lets a supervisor know when that is done.
+func (h *house) reload() {
+	h.supervisor.reloading()
+	if h.certificates.reload == nil {
+		h.supervisor.reloaded() // there is nothing to reload
+		return
+	}
+	h.certificates.reload()
+}
+
+// publishPID says which process serves from now on.
+func (h *house) publishPID() {
+	if err := h.pidFile.publish(); err != nil {
+		h.log.Warn("the pid file is not ours", "error", err)
+	}
+}
+
+// readSuccession reads what there is to say about who comes after the process, and who is
+// over it.
+func (s *settings) readSuccession(r *reader, env environment) {
+	s.UpgradeTimeout = r.duration("upgrade-timeout", time.Second, time.Hour)
+	text, from, ok := r.single("pid-file")
+	if ok && from != "" && text == "" {
+		r.refuse("pid-file", text, from, emptyFlaw())
+	}
+	s.PIDFile = text
+	s.Supervisor = newSupervisor(env)
+}

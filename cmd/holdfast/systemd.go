@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/holdfast-server/holdfast/conn"
+	"github.com/holdfast-server/holdfast/lifecycle"
+)
+
+// notifyPatience bounds the sending of a datagram, whose queue may be full.
+const notifyPatience = time.Second
+
+// A supervisor is systemd, or whoever else has a notify socket (sd_notify(3)). The zero value
+// is nobody.
+type supervisor struct {
+	socket   *net.UnixAddr
+	watchdog time.Duration // within which it wants to hear from us; 0 for never
+	log      *slog.Logger  // gets what it cannot be told; set before the first word
+}
+
+// newSupervisor reads who supervises. The variables stay, for a successor.
+func newSupervisor(env environment) supervisor {
+	s := supervisor{}
+	path := env.get("NOTIFY_SOCKET")
+	if path == "" {
+		return s
+	}
+	s.socket = &net.UnixAddr{Name: path, Net: "unixgram"} // Go knows a leading @ as an abstract one
+	if pid := env.get("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
+		if n, err := strconv.ParseInt(env.get("WATCHDOG_USEC"), 10, 64); err == nil && n > 0 && n <= int64(time.Hour/time.Microsecond)*24 {
+			s.watchdog = time.Duration(n) * time.Microsecond
+		}
+	}
+	return s
+}
+
+// tell sends one message of these lines. A supervisor that does not hear is its own fault,
+// and no reason to stop.
+func (s supervisor) tell(lines ...string) {
+	if s.socket == nil {
+		return
+	}
+	c, err := net.DialUnix("unixgram", nil, s.socket)
+	if err == nil {
+		message := ""
+		for _, line := range lines {
+			message += line + "\n"
+		}
+		_ = c.SetWriteDeadline(time.Now().Add(notifyPatience))
+		_, err = c.Write([]byte(message))
+		err = errors.Join(err, c.Close())
+	}
+	if err != nil {
+		s.log.Warn("the supervisor cannot be told", "message", lines[0], "error", err)
+	}
+}
+
+// What there is to tell.
+func (s supervisor) ready(status string) {
+	s.tell("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), "STATUS="+status)
+}
+
+// reloading begins a reload; reloaded ends it.
+func (s supervisor) reloading() {
+	if now := monotonicMicroseconds(); now > 0 {
+		s.tell("RELOADING=1", "MONOTONIC_USEC="+strconv.FormatInt(now, 10))
+	}
+}
+
+func (s supervisor) reloaded() { s.tell("READY=1") }
+
+// accompany is the work of an actor: it tells that the server is ready, that it lives, and that
+// it stops. A successor tells the first two from its place, and nobody the third: the
+// service goes on.
+func (s supervisor) accompany(ctx context.Context, stop *lifecycle.Stop, pulse *conn.Pulse, status string) error {
+	if s.socket == nil {
+		<-ctx.Done()
+		return nil
+	}
+	s.ready(status)
+	var beat <-chan time.Time
+	if s.watchdog > 0 {
+		ticker := time.NewTicker(s.watchdog / 2)
+		defer ticker.Stop()
+		beat = ticker.C
+	}
+	for {
+		select {
+		case <-stop.Stopping(): // always, before ctx is done
+			s.leave(ctx, stop, beat)
+			return nil
+		case <-beat:
+			s.beat(pulse)
+		}
+	}
+}
+
+// leave tells that the service stops, and until the end that the process lives. A process
+// that has handed over is silent: its word would be taken for its successor's.
+func (s supervisor) leave(ctx context.Context, stop *lifecycle.Stop, beat <-chan time.Time) {
+	if stop.Successor() != 0 {
+		<-ctx.Done()
+		return
+	}
+	s.tell("STOPPING=1", "STATUS=draining")
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat:
+			s.tell("WATCHDOG=1")
+		}
+	}
+}
+
+// beat tells a watchdog that the server lives, if it does.
+func (s supervisor) beat(pulse *conn.Pulse) {
+	if pulse.Beats() {
+		s.tell("WATCHDOG=1")
+		return
+	}
+	s.log.Error("connections wait and are not accepted: the watchdog is not told that this server lives")
+}
+
+// serving is the status of a server that is ready.
+func (h *house) serving() string {
+	text := "serving"
+	for _, l := range h.listeners {
+		text += fmt.Sprintf(" %s on %s", l.name, plain(addressText(l.listener.Addr())))
+	}
+	return text
+}
