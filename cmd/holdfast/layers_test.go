@@ -28,6 +28,7 @@ type layerRow struct {
 var layerRows = []layerRow{
 	{"https", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTPS }, ":1", ":2", ":3", "127.0.0.1:8443", ":8443"},
 	{"http", ":1", ":2", `":3"`, func(s *settings) any { return s.HTTP }, ":1", ":2", ":3", "", ":8080"},
+	{"reuse-port", "on", "on", `true`, func(s *settings) any { return s.ReusePort }, true, true, true, false, nil},
 	{"public-https-port", "1", "2", `3`, func(s *settings) any { return s.PublicHTTPSPort }, 1, 2, 3, 0, nil},
 	{"admin", ":1", "unix:/run/a", `":3"`, func(s *settings) any { return s.Admin }, ":1", "unix:/run/a", ":3", "", ":9090"},
 	{"admin-pprof", "off", "on", `true`, func(s *settings) any { return s.AdminPprof }, false, true, true, false, nil},
@@ -43,6 +44,8 @@ var layerRows = []layerRow{
 		[]string{"a.test"}, []string{"b.test", "::1"}, []string{"c.test", "d.test"}, []string(nil), nil},
 	{"drain-delay", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainDelay }, seconds(1), seconds(2), seconds(3), seconds(0), seconds(15)},
 	{"drain-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainTimeout }, seconds(1), seconds(2), seconds(3), seconds(25), nil},
+	{"upgrade-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.UpgradeTimeout }, seconds(1), seconds(2), seconds(3), seconds(60), nil},
+	{"pid-file", "/a", "/b", `"/c"`, func(s *settings) any { return s.PIDFile }, "/a", "/b", "/c", "", nil},
 	{"header-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.HeaderTimeout }, seconds(1), seconds(2), seconds(3), seconds(10), nil},
 	{"idle-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.IdleTimeout }, seconds(1), seconds(2), seconds(3), seconds(60), nil},
 	{"stall-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.StallTimeout }, seconds(1), seconds(2), seconds(3), seconds(30), nil},
@@ -126,6 +129,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	s.readClocks(r)
 	s.readLimits(r, c.env)
 	s.readResponseFields(r)
+	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
 	s.readRoot(r)
 	for name := range values {

@@ -83,9 +83,9 @@ func TestRehearseCommand(t *testing.T) {
 // A setting that reaches out of the process must not do so in a rehearsal: whoever adds one
 // decides here.
 func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
-	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "drain-report"}
+	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "reuse-port", "pid-file", "drain-report"}
 	kept := []string{
-		"admin-pprof",
+		"admin-pprof", "upgrade-timeout",
 		"security-headers", "hsts", "forwarded-field",
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",
