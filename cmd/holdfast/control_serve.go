@@ -19,6 +19,7 @@ type running struct {
 	settings    *settings
 	connections *conn.Server
 	stop        *lifecycle.Stop
+	upgrades    *succession
 	since       time.Time
 }
 
@@ -26,9 +27,10 @@ type running struct {
 // here. A verb may be called before the stop actor has begun, and while it drains.
 func (r *running) verbs() control.Verbs {
 	return control.Verbs{
-		"status": r.status,
-		"stop":   r.askedToStop,
-		"reload": r.askedToReload,
+		"status":  r.status,
+		"stop":    r.askedToStop,
+		"reload":  r.askedToReload,
+		"upgrade": r.askedToUpgrade,
 	}
 }
 
@@ -63,8 +65,12 @@ func controlPath(s *settings) (string, error) {
 	return control.Path(state.Dir(), os.Getenv)
 }
 
-// namePause is between two looks whether another server still has the name.
-const namePause = time.Second
+// namePause is between two looks whether another server still has the name, and handOverPause
+// whether a predecessor has, which lets go of it within milliseconds.
+const (
+	namePause     = time.Second
+	handOverPause = 5 * time.Millisecond
+)
 
 // takeControl is the work of an actor: it takes the name, and that is all. To answer is the
 // control.Server's, from goroutines of its own and until it is closed: a drain that begins
@@ -72,6 +78,9 @@ const namePause = time.Second
 // then. Without the name the server serves all the same, and takes it when the other server that
 // has it is gone.
 func (r *running) takeControl(ctx context.Context, c *control.Server) error {
+	if r.settings.Inherited.succeeds() {
+		_ = c.Inherit(ctx, handOverPause) // the predecessor gives it up; an error comes again
+	}
 	err := c.Take(ctx)
 	if taken := new(control.TakenError); errors.As(err, &taken) {
 		r.log.Warn("no control socket while another server has this state directory", "pid", taken.PID, "error", err)

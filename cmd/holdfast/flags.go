@@ -8,6 +8,7 @@ type commandLine struct {
 	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, or the Kubernetes manifests around it, without serving."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
 	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
+	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
@@ -110,6 +111,8 @@ type statusCmd struct {
 }
 
 type reloadCmd struct{ serverFlags }
+
+type upgradeCmd struct{ serverFlags }
 
 type stopCmd struct {
 	serverFlags

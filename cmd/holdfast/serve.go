@@ -33,8 +33,10 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 		Target: connections, Signals: signals, Delay: s.DrainDelay, Timeout: s.DrainTimeout,
 		Reload: h.reload, HungUp: hungUp(), Log: log,
 	}
-	upgrades := h.succession(s, stop)
-	stop.Upgrade = upgrades.ask
+	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
+	asked := r.control()
+	r.upgrades = h.succession(s, stop, asked.Release)
+	stop.Upgrade = r.upgrades.ask
 	var group run.Group
 	for _, l := range h.listeners {
 		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
@@ -46,13 +48,11 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	for _, keep := range h.certificates.keepers {
 		group.Add(background("certificates", keep))
 	}
-	group.Add(background("upgrade", upgrades.run))
+	group.Add(background("upgrade", r.upgrades.run))
 	group.Add(background("supervisor", func(ctx context.Context) error {
 		return h.supervisor.accompany(ctx, stop, &conn.Pulse{Server: connections}, h.serving())
 	}))
 	group.Add(stop.Actor())
-	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
-	asked := r.control()
 	group.Add(background("control", func(ctx context.Context) error { return r.takeControl(ctx, asked) }))
 
 	h.publishPID()

@@ -109,6 +109,14 @@ func (a *administration) serve(s *settings, metrics *observe.Metrics) error {
 	return a.connections.Serve(a.bound.listener)
 }
 
+// leave stops accepting, for a successor answers from now on.
+func (a *administration) leave() {
+	if a.bound != nil {
+		a.connections.Announce()
+		a.connections.CloseListeners(context.Background())
+	}
+}
+
 // release ends it: what is under way may finish while ctx goes on.
 func (a *administration) release(ctx context.Context) {
 	a.connections.Announce()

@@ -8,11 +8,16 @@ import (
 	"github.com/holdfast-server/holdfast/lifecycle"
 )
 
-// succession makes the server's upgrades.
-func (h *house) succession(s *settings, stop *lifecycle.Stop) *succession {
+// succession makes the server's upgrades. A successor gets the names that there can be only one
+// owner of as soon as it serves: the admin address, and what release gives up.
+func (h *house) succession(s *settings, stop *lifecycle.Stop, release func()) *succession {
 	return &succession{
 		stop: stop, listeners: h.heirlooms(), program: ownProgram(), args: os.Args[1:],
 		timeout: s.UpgradeTimeout, pid: os.Getpid(), log: h.log,
+		leave: func() {
+			release()
+			h.admin.leave()
+		},
 	}
 }
 

@@ -27,7 +27,8 @@ type succession struct {
 	program   string   // its path
 	args      []string // after the program's name
 	timeout   time.Duration
-	pid       int // ours
+	pid       int    // ours
+	leave     func() // lets go of names that the successor wants at once
 	log       *slog.Logger
 
 	busy  atomic.Bool
@@ -135,7 +136,8 @@ func (u *succession) attempt(ctx context.Context) (pid int, err error) {
 	return pid, nil
 }
 
-// give lets the successor begin. What it takes is its from then on.
+// give lets the successor begin. What it takes is its from then on, and so are the names: before
+// the stop begins, so that no probe that comes anew hears of it.
 func (u *succession) give(s *successor, takes map[string]bool) error {
 	if err := s.letBegin(); err != nil {
 		return err
@@ -145,6 +147,7 @@ func (u *succession) give(s *successor, takes map[string]bool) error {
 			l.listener.HandOver()
 		}
 	}
+	u.leave()
 	return nil
 }
 

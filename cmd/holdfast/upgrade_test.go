@@ -23,7 +23,7 @@ func successionOf(t *testing.T, script string, pid int) *succession {
 		t.Fatal(err)
 	}
 	u := &succession{
-		stop: &lifecycle.Stop{Target: &conn.Server{}}, program: program, timeout: patience, pid: pid,
+		stop: &lifecycle.Stop{Target: &conn.Server{}}, program: program, timeout: patience, pid: pid, leave: func() {},
 		log: slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)),
 	}
 	u.stop.Actor()
