@@ -90,6 +90,8 @@ func (p *proof) newFront() front {
 	switch p.c.way {
 	case wayProxy:
 		return newProxyFront(p)
+	case wayHandOver:
+		return newHandOverFront(p)
 	default:
 		return newDirectFront(p)
 	}

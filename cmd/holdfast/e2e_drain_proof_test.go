@@ -55,8 +55,9 @@ type proofCase struct {
 
 // The ways from clients to servers.
 const (
-	wayDirect = "direct, removal lags 200 ms"
-	wayProxy  = "behind HAProxy"
+	wayDirect   = "direct, removal lags 200 ms"
+	wayProxy    = "behind HAProxy"
+	wayHandOver = "hand-over on one port"
 )
 
 func (c proofCase) name() string {
@@ -70,7 +71,10 @@ func (c proofCase) name() string {
 // cases are all of a form, ours before those that they are compared with.
 func (f *proofForm) cases() (all []proofCase) {
 	for _, overTLS := range []bool{false, true} {
-		all = append(all, proofCase{serverHoldfast, wayDirect, overTLS, f.direct}, proofCase{serverHoldfast, wayProxy, overTLS, f.proxied})
+		all = append(all,
+			proofCase{serverHoldfast, wayDirect, overTLS, f.direct},
+			proofCase{serverHoldfast, wayProxy, overTLS, f.proxied},
+			proofCase{serverHoldfast, wayHandOver, overTLS, f.direct})
 	}
 	if !wantFullProof() {
 		return append(all, proofCase{serverNetHTTP, wayDirect, true, 0})
