@@ -44,6 +44,7 @@ var layerRows = []layerRow{
 		[]string{"a.test"}, []string{"b.test", "::1"}, []string{"c.test", "d.test"}, []string(nil), nil},
 	{"drain-delay", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainDelay }, seconds(1), seconds(2), seconds(3), seconds(0), seconds(15)},
 	{"drain-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainTimeout }, seconds(1), seconds(2), seconds(3), seconds(25), nil},
+	{"drain-report", "/a", "/b", `"/c"`, func(s *settings) any { return s.DrainReport }, "/a", "/b", "/c", "", nil},
 	{"upgrade-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.UpgradeTimeout }, seconds(1), seconds(2), seconds(3), seconds(60), nil},
 	{"pid-file", "/a", "/b", `"/c"`, func(s *settings) any { return s.PIDFile }, "/a", "/b", "/c", "", nil},
 	{"header-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.HeaderTimeout }, seconds(1), seconds(2), seconds(3), seconds(10), nil},
