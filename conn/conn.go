@@ -512,7 +512,7 @@ func (c *Conn) cut() bool {
 	c.mu.Lock()
 	lingers := c.state == Closed
 	c.mu.Unlock()
-	c.finish()
+	defer c.finish() // last: a handler that it wakes must not say goodbye to the peer first
 	if lingers && !c.sock.leaving() {
 		_ = c.sock.Close()
 		return false
