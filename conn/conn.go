@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -125,38 +124,6 @@ func (c *Conn) Local() netip.AddrPort { return c.local }
 
 // TLS describes the session; nil without TLS. It is not to be changed.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
-
-// Context is done when the connection is cut or its handler has returned. Any goroutine
-// may use it.
-func (c *Conn) Context() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lifetime == nil { // most connections live without
-		c.lifetime = new(lifetime)
-		c.lifetime.Context, c.lifetime.cancel = context.WithCancel(context.Background())
-		if c.over {
-			c.lifetime.cancel()
-		}
-	}
-	return c.lifetime.Context
-}
-
-// lifetime is a connection's context, and its end.
-type lifetime struct {
-	context.Context
-	cancel context.CancelFunc
-}
-
-// finish ends the context.
-func (c *Conn) finish() {
-	c.mu.Lock()
-	c.over = true
-	l := c.lifetime
-	c.mu.Unlock()
-	if l != nil {
-		l.cancel()
-	}
-}
 
 // Closing tells whether the server's stop was announced, from when on every message
 // should say that it is the connection's last. Any goroutine may ask.
