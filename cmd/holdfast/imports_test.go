@@ -52,7 +52,10 @@ var rooms = []room{
 	{"conn/*", []string{"conn"}, nil, "a test's connection is one of conn's, and no more"},
 	{"conn/proxyproto", nil, nil, "a header is bytes and addresses, whatever connection they come on"},
 	{"certs", nil, nil, "certificates come from somewhere, whoever serves them"},
-	{"certs/*", []string{"certs"}, nil, "a store holds certificates and knows nothing else of ours"},
+	{"certs/store", []string{"certs"}, nil, "a store in a directory is the state's, and knows nothing else of ours"},
+	{"certs/renewal", []string{"certs", "certs/store"}, nil, "who renews is given an issuer, and sees no CA"},
+	{"certs/acme", []string{"certs", "certs/store", "certs/renewal"}, nil, "ACME issues what renewal asks for, and answers challenges from the store"},
+	{"certs/*", []string{"certs", "certs/store"}, nil, "a store holds values and knows nothing else of ours"},
 	{"tlsconf", nil, nil, "the TLS policy takes a GetCertificate function and needs no package for it"},
 	{"lifecycle", nil, nil, "a stop drains an interface; what stands behind it is cmd's business"},
 	{"cmd/holdfast", []string{"*"}, nil, "the one place that wires it all"},
@@ -73,12 +76,12 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
+	{"net/http", []string{"certs", "certs/acme", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
 		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
 	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},
 	{"github.com/pires/go-proxyproto", []string{"conn/proxyproto"}, false, "it parses one header, which is read for it"},
-	{"golang.org/x/crypto", []string{"certs"}, false, "ACME and its keys are a source of certificates"},
+	{"golang.org/x/crypto", []string{"certs", "certs/acme"}, false, "ACME and its keys are a source of certificates"},
 	{"golang.org/x/net/idna", []string{"certs", "cmd/holdfast"}, false, "host names are turned into A-labels where they enter"},
 	{"github.com/oklog/run", []string{"cmd/holdfast"}, false, "the group is put together in one place"},
 	{"github.com/alecthomas/kong", []string{"cmd/holdfast"}, false, "the command line is the binary's"},
