@@ -20,6 +20,11 @@ import (
 // SIGINT or SIGTERM, waits for the requests in flight, and releases the admin listener last.
 func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger) int {
 	h, faults, stopped := openOrStop(s, std, log, signals)
+	if h != nil {
+		if faults = h.join(); len(faults) > 0 {
+			h.abandon()
+		}
+	}
 	switch {
 	case stopped:
 		return exitOK
