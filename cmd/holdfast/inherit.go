@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -29,8 +28,7 @@ type inheritance struct {
 	sockets []*inheritedSocket
 	faults  []fault
 
-	// Of a predecessor; nil without one. It hears on ready that we are, and lets us begin on
-	// begin.
+	// Of a predecessor; nil without one. See the talk in inherit_talk.go.
 	ready, begin *os.File
 
 	mu     sync.Mutex // guards telling
@@ -171,6 +169,7 @@ func (i *inheritance) fromPredecessor(text string) {
 	}
 	syscall.CloseOnExec(b.Ready)
 	syscall.CloseOnExec(b.Begin)
+	_ = syscall.SetNonblock(b.Begin, true) // a stop must be able to end the wait for it
 	i.ready = os.NewFile(uintptr(b.Ready), "ready")
 	i.begin = os.NewFile(uintptr(b.Begin), "begin")
 	for _, s := range b.Sockets {
@@ -180,62 +179,3 @@ func (i *inheritance) fromPredecessor(text string) {
 
 // succeeds tells whether there is a predecessor.
 func (i *inheritance) succeeds() bool { return i != nil && i.ready != nil }
-
-// readyMark begins the line that ends what a successor says before it serves. Its words have no
-// control bytes.
-const readyMark = "\x06"
-
-// A readiness is the line's content.
-type readiness struct {
-	Takes []string `json:"takes"` // addresses of the inherited sockets that are to be used on
-}
-
-// takeOver tells the predecessor that all is open, and waits for it to let go. When it
-// dies instead, it has let go too; and when it gives up on us, we hear a signal.
-func (i *inheritance) takeOver(listeners []namedListener) {
-	if !i.succeeds() {
-		return
-	}
-	var r readiness
-	for _, k := range i.sockets {
-		if k.taken {
-			r.Takes = append(r.Takes, k.name+" "+k.address)
-		} else {
-			_ = k.listener.Close() // the predecessor empties its queue
-		}
-	}
-	line, _ := json.Marshal(r) // strings always can be
-	i.mu.Lock()
-	_, _ = i.ready.WriteString(readyMark + string(line) + "\n") // whoever does not hear it has ended
-	_ = i.ready.Close()
-	i.closed = true
-	i.mu.Unlock()
-	_, _ = io.ReadFull(i.begin, make([]byte, 1))
-	_ = i.begin.Close()
-	for _, l := range listeners {
-		l.listener.TakeOver()
-	}
-}
-
-// overheard is stderr of a successor: until it is ready its predecessor hears what it says.
-type overheard struct {
-	*os.File
-	by *inheritance
-}
-
-func (o overheard) Write(p []byte) (int, error) {
-	o.by.mu.Lock()
-	defer o.by.mu.Unlock()
-	if !o.by.closed {
-		_, _ = o.by.ready.Write(p)
-	}
-	return o.File.Write(p)
-}
-
-// stderr is where the process complains.
-func (i *inheritance) stderr(f *os.File) io.Writer {
-	if !i.succeeds() {
-		return f
-	}
-	return overheard{f, i}
-}

@@ -44,6 +44,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	stop.Upgrade = r.upgrades.ask
 	var group run.Group
 	for _, l := range h.listeners {
+		h.accepting.Add(1)
 		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
 	}
 	if h.admin.bound != nil {
@@ -54,9 +55,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 		group.Add(background("certificates", keep))
 	}
 	group.Add(background("upgrade", r.upgrades.run))
-	group.Add(background("supervisor", func(ctx context.Context) error {
-		return h.supervisor.accompany(ctx, stop, &conn.Pulse{Server: connections}, h.serving())
-	}))
+	group.Add(background("supervisor", r.accompany))
 	group.Add(stop.Actor())
 	group.Add(background("control", func(ctx context.Context) error { return r.takeControl(ctx, asked) }))
 
@@ -64,6 +63,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	defer h.pidFile.remove()
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
+	r.upgrades.finish(signals, stop.Report().Second != nil)
 	exit := h.conclude(s, std, stop.Report(), connections)
 	asked.Close(ended(stop.Report(), exit))
 	return exit
@@ -81,7 +81,7 @@ func openOrStop(s *settings, std streams, log *slog.Logger, signals <-chan os.Si
 	go func() {
 		h, faults := open(s, std, log)
 		if len(faults) == 0 {
-			s.Inherited.takeOver(h.heirlooms())
+			s.Inherited.takeOver()
 		}
 		opened <- opening{h, faults}
 	}()

@@ -45,6 +45,7 @@ type administration struct {
 // accept serves a public listener.
 func (h *house) accept(connections *conn.Server, l namedListener) error {
 	h.admin.serving.Store(true)
+	h.accepting.Done()
 	return connections.Serve(l.listener)
 }
 
@@ -110,10 +111,10 @@ func (a *administration) serve(s *settings, metrics *observe.Metrics) error {
 }
 
 // leave stops accepting, for a successor answers from now on.
-func (a *administration) leave() {
+func (a *administration) leave(ctx context.Context) {
 	if a.bound != nil {
 		a.connections.Announce()
-		a.connections.CloseListeners(context.Background())
+		a.connections.CloseListeners(ctx)
 	}
 }
 

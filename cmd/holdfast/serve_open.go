@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -23,6 +24,7 @@ import (
 type house struct {
 	root         *os.Root
 	listeners    []namedListener
+	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
