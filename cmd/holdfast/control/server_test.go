@@ -234,7 +234,7 @@ func TestHandOver(t *testing.T) {
 	next := newStage(t, g.path)
 	next.server.Version = "v2"
 	inherited := make(chan error, 1)
-	go func() { inherited <- next.server.Inherit(context.Background(), time.Millisecond) }()
+	go func() { inherited <- next.server.Inherit(context.Background(), time.Millisecond, time.Millisecond) }()
 	if a := g.must(Request{Verb: "who"}); a.Version != "v1" {
 		t.Fatalf("version %s answers before the release", a.Version)
 	}
@@ -264,7 +264,7 @@ func TestHandOver(t *testing.T) {
 	t.Run("who does not get the name in time is told", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := newStage(t, g.path).server.Inherit(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		if err := newStage(t, g.path).server.Inherit(ctx, time.Hour, time.Hour); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
