@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	adminHeadLimitBytes = 8 << 10
 	adminBodyLimitBytes = 64 << 10              // of addresses to be named, for go tool pprof
 	adminAfterCut       = 50 * time.Millisecond // what connections get to end once they are cut
+	adminLeave          = 2 * time.Second       // what answers get that are under way at a hand-over
 )
 
 // The routes that requests are counted under.
@@ -40,6 +42,9 @@ type administration struct {
 	live, ready admin.Checks
 	started     admin.Checks
 	serving     atomic.Bool // a public listener is
+
+	leaving sync.Mutex
+	gone    <-chan struct{} // closed when no connection is left; nil before the end of accepting
 }
 
 // accept serves a public listener.
@@ -110,19 +115,36 @@ func (a *administration) serve(s *settings, metrics *observe.Metrics) error {
 	return a.connections.Serve(a.bound.listener)
 }
 
-// leave stops accepting, for a successor answers from now on.
+// leave stops accepting, for a successor answers from now on, and sends away who is connected: on a
+// connection that is kept alive, a probe would hear next of our stop. It is cut short when ctx is
+// done; what then is still under way is release's.
 func (a *administration) leave(ctx context.Context) {
-	if a.bound != nil {
+	if a.bound == nil {
+		return
+	}
+	gone := a.drain(ctx)
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	case <-time.After(adminLeave):
+	}
+}
+
+// drain ends the accepting and what is idle, once. The channel is closed when all are gone.
+func (a *administration) drain(ctx context.Context) (gone <-chan struct{}) {
+	a.leaving.Lock() // a stop may come upon a hand-over
+	defer a.leaving.Unlock()
+	if a.gone == nil {
 		a.connections.Announce()
 		a.connections.CloseListeners(ctx)
+		a.gone = a.connections.Drain()
 	}
+	return a.gone
 }
 
 // release ends it: what is under way may finish while ctx goes on.
 func (a *administration) release(ctx context.Context) {
-	a.connections.Announce()
-	a.connections.CloseListeners(ctx)
-	gone := a.connections.Drain()
+	gone := a.drain(ctx)
 	select {
 	case <-gone:
 		return

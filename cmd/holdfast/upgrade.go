@@ -169,13 +169,10 @@ func (u *succession) handOver(ctx context.Context, s *successor, takes map[strin
 	if err := s.awaitServing(serving); err != nil {
 		return err
 	}
+	u.pass(takes, func(l namedListener) bool { return l.name == "admin" }) // which leave closes
 	u.leave(ctx)
 	err := u.stop.HandOver(s.process.Pid, func() error {
-		for _, l := range u.listeners {
-			if takes[l.name+" "+l.address] {
-				l.listener.HandOver()
-			}
-		}
+		u.pass(takes, func(namedListener) bool { return true })
 		return nil
 	})
 	if err != nil {
@@ -185,6 +182,15 @@ func (u *succession) handOver(ctx context.Context, s *successor, takes map[strin
 	s.close()
 	_ = s.process.Release()
 	return nil
+}
+
+// pass makes those of the listeners the successor's that it takes.
+func (u *succession) pass(takes map[string]bool, which func(namedListener) bool) {
+	for _, l := range u.listeners {
+		if takes[l.name+" "+l.address] && which(l) {
+			l.listener.HandOver()
+		}
+	}
 }
 
 // dismiss ends a successor that may have clients: it drains, and we do not wait for that. Its
