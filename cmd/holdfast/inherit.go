@@ -125,19 +125,49 @@ func (i *inheritance) fault(what, why string) {
 	i.faults = append(i.faults, fault{What: what, Why: why, Mend: "see the .socket unit: ListenStream= and FileDescriptorName=", Usage: true})
 }
 
-// socket takes the inherited listener for an address, nil without one.
+// socket takes the inherited listener for an address, nil without one: of a predecessor's
+// rather the one of the same name, for two may have asked for any free port.
 func (i *inheritance) socket(name, address string) net.Listener {
 	if i == nil {
 		return nil
 	}
+	var found *inheritedSocket
 	for _, k := range i.sockets {
-		if !k.taken && (k.given() && k.name == name || !k.given() && k.address == address) {
-			k.taken = true
-			return k.listener
+		switch {
+		case k.taken:
+		case k.given() && k.name == name, !k.given() && k.name == name && k.address == address:
+			found = k
+		case found == nil && !k.given() && sameAddress(k, address):
+			found = k
 		}
 	}
-	return nil
+	if found == nil {
+		return nil
+	}
+	found.taken = true
+	return found.listener
 }
+
+// sameAddress tells whether a predecessor's socket listens where this address would: it may be
+// written in another way. Of any free port there is a new one for each name.
+func sameAddress(k *inheritedSocket, address string) bool {
+	if path, ok := strings.CutPrefix(address, conn.UnixPrefix); ok {
+		its, unix := strings.CutPrefix(k.address, conn.UnixPrefix)
+		return unix && absolute(its) == absolute(path)
+	}
+	at, err := net.ResolveTCPAddr("tcp", address)
+	switch is, ok := k.listener.Addr().(*net.TCPAddr); {
+	case err != nil || !ok || at.Port == 0:
+		return false
+	case k.address == address:
+		return true
+	default:
+		return at.Port == is.Port && at.Zone == is.Zone && (at.IP.Equal(is.IP) || every(at.IP) && every(is.IP))
+	}
+}
+
+// every tells whether an IP stands for every address, of both families as Go listens.
+func every(ip net.IP) bool { return ip == nil || ip.IsUnspecified() }
 
 // isGiven tells whether systemd passed this listener's socket.
 func (i *inheritance) isGiven(name string) bool {
