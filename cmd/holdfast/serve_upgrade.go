@@ -29,16 +29,6 @@ func (h *house) heirlooms() []namedListener {
 	return append(slices.Clone(h.listeners), *h.admin.bound)
 }
 
-// reload reads the certificates again, and lets a supervisor know when that is done.
-func (h *house) reload() {
-	h.supervisor.reloading()
-	if h.certificates.reload == nil {
-		h.supervisor.reloaded() // there is nothing to reload
-		return
-	}
-	h.certificates.reload()
-}
-
 // publishPID says which process serves from now on.
 func (h *house) publishPID() {
 	if err := h.pidFile.publish(); err != nil {
