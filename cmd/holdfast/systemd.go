@@ -62,10 +62,19 @@ func (s supervisor) tell(lines ...string) {
 	}
 }
 
-// What there is to tell.
+// What there is to tell. READY=1 starts no watchdog's clock anew while the service is up, as
+// it is when a successor says so: only WATCHDOG=1 does.
 func (s supervisor) ready(status string) {
-	s.tell("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), "STATUS="+status)
+	lines := []string{"READY=1", "MAINPID=" + strconv.Itoa(os.Getpid()), "STATUS=" + status}
+	if s.watchdog > 0 {
+		lines = append(lines, "WATCHDOG=1")
+	}
+	s.tell(lines...)
 }
+
+// watchdogShare is how many times a watchdog hears from us in its interval. At two, a beat that
+// comes a little late is too late.
+const watchdogShare = 3
 
 // reloading begins a reload; reloaded ends it.
 func (s supervisor) reloading() {
@@ -87,7 +96,7 @@ func (s supervisor) accompany(ctx context.Context, stop *lifecycle.Stop, pulse *
 	s.ready(status)
 	var beat <-chan time.Time
 	if s.watchdog > 0 {
-		ticker := time.NewTicker(s.watchdog / 2)
+		ticker := time.NewTicker(s.watchdog / watchdogShare)
 		defer ticker.Stop()
 		beat = ticker.C
 	}
@@ -103,9 +112,13 @@ func (s supervisor) accompany(ctx context.Context, stop *lifecycle.Stop, pulse *
 }
 
 // leave tells that the service stops, and until the end that the process lives. A process
-// that has handed over is silent: its word would be taken for its successor's.
+// that has handed over says once more that it lives, which gives its successor a whole
+// interval, and is silent then: its word would be taken for its successor's.
 func (s supervisor) leave(ctx context.Context, stop *lifecycle.Stop, beat <-chan time.Time) {
 	if stop.Successor() != 0 {
+		if s.watchdog > 0 {
+			s.tell("WATCHDOG=1")
+		}
 		<-ctx.Done()
 		return
 	}
