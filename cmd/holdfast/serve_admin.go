@@ -15,10 +15,13 @@ import (
 )
 
 // The admin listener's own limits. Its connections come out of the descriptors that are set
-// aside, and whoever asks here asks briefly.
+// aside, and whoever asks here asks briefly. Who connects and says nothing must not keep a
+// kubelet's probe out, for that would have a healthy server killed: the longest silent one gives
+// way, and no address has more than a quarter of all.
 const (
 	adminConnections    = 32
-	adminHeadTimeout    = 5 * time.Second
+	adminPerIP          = 8
+	adminHeadTimeout    = 2 * time.Second
 	adminIdleTimeout    = 30 * time.Second
 	adminStallTimeout   = 10 * time.Second
 	adminHeadLimitBytes = 8 << 10
@@ -70,7 +73,8 @@ func (h *house) administer(connections *conn.Server, stop *lifecycle.Stop) {
 	h.metrics.Add(h.figures(connections, stop)...)
 	a.connections.Log = h.log
 	a.connections.Limits = conn.Limits{
-		Connections: adminConnections, IdleTimeout: adminIdleTimeout, StallTimeout: adminStallTimeout, HeadTimeout: adminHeadTimeout,
+		Connections: adminConnections, ConnectionsPerIP: adminPerIP, GiveWay: true,
+		IdleTimeout: adminIdleTimeout, StallTimeout: adminStallTimeout, HeadTimeout: adminHeadTimeout,
 	}
 	stop.Release = a.release
 }

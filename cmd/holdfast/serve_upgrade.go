@@ -57,16 +57,6 @@ func (h *house) heirlooms() []namedListener {
 	return append(slices.Clone(h.listeners), *h.admin.bound)
 }
 
-// reload reads the certificates again, and lets a supervisor know when that is done.
-func (h *house) reload() {
-	h.supervisor.reloading()
-	if h.certificates.reload == nil {
-		h.supervisor.reloaded() // there is nothing to reload
-		return
-	}
-	h.certificates.reload()
-}
-
 // pidPatience is what the disk gets for the pid file, which a start waits for.
 const pidPatience = time.Second
 

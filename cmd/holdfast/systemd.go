@@ -75,9 +75,16 @@ func (s supervisor) send(lines ...string) error {
 // ready tells that this process serves, and is the main one. It tries again, for the second is
 // told but once, and returns an error when there is a supervisor that does not hear: it would
 // take the end of the old process for the service's.
+//
+// READY=1 starts no watchdog's clock anew while the service is up, as it is when a
+// successor says so: only WATCHDOG=1 does.
 func (s supervisor) ready(ctx context.Context, status string) (err error) {
+	lines := []string{"READY=1", "MAINPID=" + strconv.Itoa(os.Getpid()), "STATUS=" + status}
+	if s.watchdog > 0 {
+		lines = append(lines, "WATCHDOG=1")
+	}
 	for range notifyTries {
-		if err = s.send("READY=1", "MAINPID="+strconv.Itoa(os.Getpid()), "STATUS="+status); err == nil {
+		if err = s.send(lines...); err == nil {
 			return nil
 		}
 		select {
@@ -91,6 +98,10 @@ func (s supervisor) ready(ctx context.Context, status string) (err error) {
 	}
 	return err
 }
+
+// watchdogShare is how many times a watchdog hears from us in its interval. At two, a beat that
+// comes a little late is too late.
+const watchdogShare = 3
 
 // reloading begins a reload; reloaded ends it.
 func (s supervisor) reloading() {
@@ -110,7 +121,7 @@ func (s supervisor) accompany(ctx context.Context, stop *lifecycle.Stop, pulse *
 	}
 	var beat <-chan time.Time
 	if s.watchdog > 0 {
-		ticker := time.NewTicker(s.watchdog / 2)
+		ticker := time.NewTicker(s.watchdog / watchdogShare)
 		defer ticker.Stop()
 		beat = ticker.C
 	}
@@ -126,9 +137,13 @@ func (s supervisor) accompany(ctx context.Context, stop *lifecycle.Stop, pulse *
 }
 
 // leave tells that the service stops, and until the end that the process lives. A process
-// that has handed over is silent: its word would be taken for its successor's.
+// that has handed over says once more that it lives, which gives its successor a whole
+// interval, and is silent then: its word would be taken for its successor's.
 func (s supervisor) leave(ctx context.Context, stop *lifecycle.Stop, beat <-chan time.Time) {
 	if stop.Successor() != 0 {
+		if s.watchdog > 0 {
+			s.tell("WATCHDOG=1")
+		}
 		<-ctx.Done()
 		return
 	}
