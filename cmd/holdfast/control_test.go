@@ -182,7 +182,7 @@ func TestReloadGivesUpOnADiskThatHangs(t *testing.T) {
 	defer close(hung)
 	r := &running{house: &house{certificates: certificates{
 		selector: certs.NewSelector(certs.RejectUnknown), renew: func(context.Context) error { <-hung; return nil },
-	}}}
+	}}, stop: &lifecycle.Stop{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := r.askedToReload(ctx, control.Call{}); err == nil || !strings.Contains(err.Error(), "could not be read in time") {
