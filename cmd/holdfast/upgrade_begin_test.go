@@ -148,6 +148,25 @@ func TestStopWhileASuccessorBegins(t *testing.T) {
 		b.finish(nil, false)
 		eventually(t, "it is gone", func() bool { return gone(p) })
 	})
+	t.Run("at the moment of the hand-over it is heard, and cuts the leaving short", func(t *testing.T) {
+		b := begunSuccessionOf(t, "trap exit TERM; printf '\\006serves\\n' >&3; while :; do sleep 0.01; done")
+		signals := make(chan os.Signal, 1)
+		b.stop.Signals = signals
+		b.leave = func(ctx context.Context) {
+			signals <- syscall.SIGTERM
+			<-ctx.Done()
+		}
+		execute, _ := b.stop.Actor()
+		stopped := make(chan error, 1)
+		go func() { stopped <- execute() }()
+		if _, err := b.upgrade(t.Context()); !errors.Is(err, lifecycle.ErrStopping) || b.stop.Successor() != 0 {
+			t.Errorf("%v, successor %d", err, b.stop.Successor())
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		b.finish(nil, false)
+	})
 	t.Run("afterwards there is no upgrade", func(t *testing.T) {
 		u := &succession{stop: &lifecycle.Stop{Target: &conn.Server{}}}
 		signals := make(chan os.Signal, 1)
