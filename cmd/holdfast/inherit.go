@@ -33,6 +33,9 @@ type inheritance struct {
 	// begin.
 	ready, begin *os.File
 
+	// predecessor stands for its process; nil for none, or one that did not live to let us begin.
+	predecessor *os.File
+
 	mu     sync.Mutex // guards telling
 	closed bool       // ready is
 }
@@ -173,6 +176,7 @@ func (i *inheritance) fromPredecessor(text string) {
 	syscall.CloseOnExec(b.Begin)
 	i.ready = os.NewFile(uintptr(b.Ready), "ready")
 	i.begin = os.NewFile(uintptr(b.Begin), "begin")
+	i.predecessor = processDescriptor(os.Getppid())
 	for _, s := range b.Sockets {
 		i.add(&inheritedSocket{name: s.Name, address: s.Address}, quote(s.Name+" "+s.Address), s.Descriptors...)
 	}
@@ -210,7 +214,9 @@ func (i *inheritance) takeOver(listeners []namedListener) {
 	_ = i.ready.Close()
 	i.closed = true
 	i.mu.Unlock()
-	_, _ = io.ReadFull(i.begin, make([]byte, 1))
+	if _, err := io.ReadFull(i.begin, make([]byte, 1)); err != nil {
+		i.predecessor = nil // it has died, perhaps before we looked who our parent is
+	}
 	_ = i.begin.Close()
 	for _, l := range listeners {
 		l.listener.TakeOver()
