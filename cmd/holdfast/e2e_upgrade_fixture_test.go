@@ -168,6 +168,12 @@ func (l *lineage) failed() string {
 func (l *lineage) finish(lives int) {
 	l.t.Helper()
 	l.tell(syscall.SIGTERM)
+	l.allEnd(lives)
+}
+
+// allEnd waits for what finish waits for.
+func (l *lineage) allEnd(lives int) {
+	l.t.Helper()
 	select {
 	case <-l.ended:
 	case <-time.After(patience):

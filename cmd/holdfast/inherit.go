@@ -31,6 +31,9 @@ type inheritance struct {
 	// Of a predecessor; nil without one. See the talk in inherit_talk.go.
 	ready, begin *os.File
 
+	// predecessor stands for its process; nil for none, or one that did not live to let us begin.
+	predecessor *os.File
+
 	mu     sync.Mutex // guards telling
 	closed bool       // ready is
 }
@@ -202,6 +205,7 @@ func (i *inheritance) fromPredecessor(text string) {
 	_ = syscall.SetNonblock(b.Begin, true) // a stop must be able to end the wait for it
 	i.ready = os.NewFile(uintptr(b.Ready), "ready")
 	i.begin = os.NewFile(uintptr(b.Begin), "begin")
+	i.predecessor = processDescriptor(os.Getppid())
 	for _, s := range b.Sockets {
 		i.add(&inheritedSocket{name: s.Name, address: s.Address}, quote(s.Name+" "+s.Address), s.Descriptors...)
 	}

@@ -51,7 +51,9 @@ func (i *inheritance) takeOver() {
 	}
 	line, _ := json.Marshal(r) // strings always can be
 	i.say(talkMark + string(line) + "\n")
-	i.hear()
+	if _, alive := i.hear(); !alive {
+		i.predecessor = nil // it has died, perhaps before we looked who our parent is
+	}
 }
 
 // serves tells the predecessor that we do, and waits until the service is ours: true, also when
@@ -63,7 +65,7 @@ func (i *inheritance) serves(ctx context.Context, listeners []namedListener) (ou
 	i.say(servesLine)
 	i.hangUp()
 	defer context.AfterFunc(ctx, func() { _ = i.begin.SetReadDeadline(time.Unix(1, 0)) })()
-	if !i.hear() {
+	if heard, _ := i.hear(); !heard {
 		return false
 	}
 	_ = i.begin.Close()
@@ -96,10 +98,14 @@ func (i *inheritance) hangUp() {
 	i.closed = true
 }
 
-// hear waits for the predecessor's next word, or its end; false when the wait was ended.
-func (i *inheritance) hear() bool {
-	_, err := i.begin.Read(make([]byte, 1))
-	return !errors.Is(err, os.ErrDeadlineExceeded)
+// hear waits for the predecessor's next word, or its end, after which it is not alive; heard is
+// false when the wait was ended.
+func (i *inheritance) hear() (heard, alive bool) {
+	n, err := i.begin.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return false, true
+	}
+	return true, n > 0
 }
 
 // overheard is stderr of a successor: until it serves its predecessor hears what it says.

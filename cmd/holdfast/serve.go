@@ -37,6 +37,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	stop := &lifecycle.Stop{
 		Target: connections, Signals: signals, Delay: s.DrainDelay, Timeout: s.DrainTimeout,
 		Reload: h.reload, HungUp: hungUp(), Log: log,
+		Outlive: func(ctx context.Context) { s.Inherited.outlive(ctx, log) },
 	}
 	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
 	asked := r.control()

@@ -122,7 +122,7 @@ func (s *settings) bind(name, addr string) (net.Listener, error) {
 	if l := s.Inherited.socket(name, addr); l != nil {
 		return l, nil
 	}
-	if s.ReusePort && name != "admin" { // whoever asks there asks one process
+	if s.shares(name) {
 		return conn.BindShared(context.Background(), addr)
 	}
 	return conn.Listen(context.Background(), addr)
