@@ -52,14 +52,14 @@ func (c *Conn) Await(b Buffer) (int, error) {
 	}
 }
 
-// look reads, in a drain, what has already been received, whatever the deadline. Without
+// look reads, in a drain or where it gives way, what has already been received, whatever the deadline. Without
 // it the last look is a matter of luck on a busy machine: its few milliseconds can pass
 // before its read is begun, and that read then sees nothing.
 func (c *Conn) look(b Buffer) int {
 	c.mu.Lock()
-	draining := c.draining
+	ends := c.draining || c.evicted.Load()
 	c.mu.Unlock()
-	if !draining {
+	if !ends {
 		return 0
 	}
 	return c.waiter.look(b)
@@ -105,6 +105,9 @@ func (c *Conn) parkedOut() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
+	if c.evicted.Load() {
+		return c.clock.expired()
+	}
 	if c.draining && c.clock == clockIdle {
 		switch {
 		case !c.looked:

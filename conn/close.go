@@ -51,6 +51,9 @@ func (c *Conn) readOut() (late int64) {
 			idle = end
 		}
 		_ = c.sock.SetReadDeadline(idle)
+		if c.evicted.Load() && !c.sock.leaving() { // asked behind the deadline: who evicts sets one too
+			_ = c.sock.SetReadDeadline(past)
+		}
 		n, err := c.stream.Read(buf)
 		late += int64(n)
 		if errors.Is(err, os.ErrDeadlineExceeded) && c.stillSending(&progress) {

@@ -71,11 +71,13 @@ type Conn struct {
 	resting bool        // Await gave its wait up for a rest
 	trusted bool        // the listener trusts the peer
 	counts  bool        // under its client's address; the tracker's
+	gaveWay bool        // to another, so it counts for no limit any more; the tracker's
 	opened  bool        // preface and handshake are behind it
 	preface uint16      // how many bytes its preface had
 	unnamed bool        // a trusted peer's preface named nobody
 	broken  atomic.Bool // the peer must see a cut
 	forced  atomic.Bool // Cut closed it
+	evicted atomic.Bool // another connection takes its place
 	ended   atomic.Bool // the peer sent its FIN or broke the connection: no use in lingering
 
 	mu       sync.Mutex
@@ -85,6 +87,7 @@ type Conn struct {
 	over     bool          // the context has ended, or would have
 	draining bool          // the server's drain has reached this connection
 	looked   bool          // the last look was given
+	inHead   bool          // more of a head is being read
 	untold   bool          // idle since the announcement, behind a response that does not repeat it
 	halfway  bool          // and, when it showed half a TLS record, the time for the rest
 	turned   turned        // why it never came to its handler; of its goroutine, and here because there is room
@@ -125,9 +128,10 @@ func (c *Conn) Local() netip.AddrPort { return c.local }
 // TLS describes the session; nil without TLS. It is not to be changed.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
 
-// Closing tells whether the server's stop was announced, from when on every message
-// should say that it is the connection's last. Any goroutine may ask.
-func (c *Conn) Closing() bool { return c.server.announced.Load() }
+// Closing tells whether the server's stop was announced, or the connection has to give way
+// ([Limits.GiveWay]). From then on every message should say that it is the connection's
+// last. Any goroutine may ask.
+func (c *Conn) Closing() bool { return c.server.announced.Load() || c.evicted.Load() }
 
 // Forced tells whether [Server.Cut] cut this connection. Any goroutine may ask.
 func (c *Conn) Forced() bool { return c.forced.Load() }
@@ -164,6 +168,9 @@ func (c *Conn) change(state State, k clock, length time.Duration, now time.Time)
 		// that it was the last, so the next request may be on its way.
 		c.looked = c.looked || k == clockIdle
 		c.until = now.Add(min(length, drainGrace))
+	}
+	if c.evicted.Load() && k != clockNone && k != clockBody { // what was at hand is answered, no more
+		c.until = past
 	}
 }
 
@@ -277,6 +284,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	for {
 		n, err := c.stream.Read(p)
+		if n > 0 && begun.IsZero() {
+			c.leaveHead()
+		}
 		if n > 0 {
 			return n, c.booked(begun, n)
 		}
@@ -325,6 +335,7 @@ func (c *Conn) armRead() (begun time.Time) {
 			c.arm(c.earlier(c.until))
 		}
 	default:
+		c.inHead = c.clock == clockHead
 		c.arm(c.until)
 	}
 	return begun

@@ -83,7 +83,7 @@ func Inherit(files ...*os.File) (net.Listener, error) {
 	switch l := l.(type) {
 	case *net.TCPListener:
 		if shared {
-			return &sharedListener{l}, nil
+			return &sharedListener{TCPListener: l}, nil
 		}
 		return l, nil
 	case *net.UnixListener:

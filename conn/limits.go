@@ -14,6 +14,12 @@ type Limits struct {
 	// A trusted proxy has none, nor does a unix socket.
 	ConnectionsPerIP int
 
+	// GiveWay has a new connection that is over one of the two limits take the place of
+	// another, of its own address where that limit is the address's: of the one that has been
+	// waiting the longest without a whole request, which is closed. Only where there is none
+	// is the new one refused. It looks at all connections: for limits of some dozens.
+	GiveWay bool
+
 	// Handshakes is how many TLS handshakes may compute at once; 8 for each core that Go
 	// may use, and 16 at least. More of them wait for their turn, under their clock. One
 	// computes from bytes of its peer to ours: the signature, and the tls.Config's callbacks,

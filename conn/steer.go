@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -171,9 +172,14 @@ func bindLoopback(fd int, six bool) (netip.AddrPort, error) {
 	if err := unix.Bind(fd, to); err != nil {
 		return netip.AddrPort{}, err
 	}
+	return localAddress(fd)
+}
+
+// localAddress is where a TCP socket is bound.
+func localAddress(fd int) (netip.AddrPort, error) {
 	is, err := unix.Getsockname(fd)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
 	}
 	switch is := is.(type) {
 	case *unix.SockaddrInet4:

@@ -10,15 +10,16 @@ import (
 // only under mu and only before it is sealed, and waited for only after: so Add and Wait
 // never race.
 type tracker struct {
-	mu     sync.Mutex
-	sealed bool
-	last   uint64 // the newest connection's number
-	conns  map[*Conn]struct{}
-	perIP  map[netip.Addr]int
-	books  Ledger
-	turned [turnedKinds]int64
-	roll   *roll // nil until the stop is announced
-	wg     sync.WaitGroup
+	mu      sync.Mutex
+	sealed  bool
+	last    uint64 // the newest connection's number
+	conns   map[*Conn]struct{}
+	perIP   map[netip.Addr]int
+	books   Ledger
+	turned  [turnedKinds]int64
+	leaving int   // of conns, those that gave way and are about to end
+	roll    *roll // nil until the stop is announced
+	wg      sync.WaitGroup
 }
 
 // admit counts an accepted connection and tracks it. It returns false, with the
@@ -33,21 +34,28 @@ func (t *tracker) admit(c *Conn, l *Limits) bool {
 	if c.trusted {
 		source = netip.AddrPort{} // it comes for many
 	}
-	full := l.Connections > 0 && len(t.conns) >= l.Connections
 	switch {
 	case t.sealed:
 		c.turned = stopping
-	case full:
+	case t.full(l) && !l.GiveWay:
 		c.turned = overConnections
-	case t.count(c, source, l):
+	case !t.count(c, source, l):
+		c.turned = overConnectionsPerIP
+	case t.full(l) && !t.makeRoom(c, netip.Addr{}, l):
+		t.uncount(c)
+		c.turned = overConnections
+	default:
 		t.open(c)
 		return true
-	default:
-		c.turned = overConnectionsPerIP
 	}
 	t.books.Refused++
 	t.turned[c.turned]++
 	return false
+}
+
+// full tells whether one more connection is over the limit. The caller holds t.mu.
+func (t *tracker) full(l *Limits) bool {
+	return l.Connections > 0 && len(t.conns)-t.leaving >= l.Connections
 }
 
 // open tracks a connection that was let in. The caller holds t.mu.
@@ -67,7 +75,7 @@ func (t *tracker) count(c *Conn, client netip.AddrPort, l *Limits) bool {
 	if l.ConnectionsPerIP <= 0 || !source.IsValid() {
 		return true
 	}
-	if t.perIP[source] >= l.ConnectionsPerIP {
+	if t.perIP[source] >= l.ConnectionsPerIP && !t.makeRoom(c, source, l) {
 		return false
 	}
 	if t.perIP == nil {
@@ -92,10 +100,9 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.conns, c)
-	if source := sourceOf(c.remote); c.counts && t.perIP[source] > 1 {
-		t.perIP[source]--
-	} else if c.counts {
-		delete(t.perIP, source)
+	t.uncount(c)
+	if c.gaveWay {
+		t.leaving--
 	}
 	t.books.Open--
 	*t.books.column(e)++
@@ -105,6 +112,18 @@ func (t *tracker) forget(c *Conn, e ending, late int64) {
 	t.books.LateBytes += late
 	t.roll.ended(c, e, late)
 	t.wg.Done()
+}
+
+// uncount undoes count. The caller holds t.mu.
+func (t *tracker) uncount(c *Conn) {
+	if !c.counts {
+		return
+	}
+	c.counts = false
+	source := sourceOf(c.whose())
+	if t.perIP[source]--; t.perIP[source] == 0 {
+		delete(t.perIP, source)
+	}
 }
 
 // seal lets no further connection in. Only then may anyone wait.

@@ -17,7 +17,7 @@ var ErrStopping = errors.New("the server is stopping")
 // handOver is the decision between a hand-over and a stop, of which only one can come first.
 type handOver struct {
 	once      sync.Once
-	committed chan struct{} // closed when a successor has been given the go
+	committed chan struct{} // closed when a successor has taken over
 	stopping  chan struct{} // closed when a stop, a hand-over included, has begun
 
 	mu        sync.Mutex
@@ -29,12 +29,11 @@ func (h *handOver) setUp() {
 	h.once.Do(func() { h.committed, h.stopping = make(chan struct{}), make(chan struct{}) })
 }
 
-// HandOver begins the stop of a process whose listening sockets a successor has, whose process
-// id this is: give tells it to serve. It returns give's error, and then nothing has changed;
-// and [ErrStopping], without a call of give, when a stop has begun. A signal that comes
-// later is the first of its kind, and the second forces.
-//
-// The Target has been told already which of its listeners are the successor's.
+// HandOver begins the stop of a process whose listening sockets a successor has, and accepts
+// from; this is its process id. give makes them the successor's: it tells the Target. It must
+// not block, for a stop that begins meanwhile waits for it. HandOver returns give's error, and
+// then nothing has changed; and [ErrStopping], without a call of give, when a stop has
+// begun. A signal that comes later is the first of its kind, and the second forces.
 func (s *Stop) HandOver(successor int, give func() error) error {
 	h := &s.handOver
 	h.setUp()

@@ -53,6 +53,10 @@ type Stop struct {
 	Delay time.Duration
 	// Timeout is how long the drain may take, from the closing of the listeners on.
 	Timeout time.Duration
+	// Outlive, when not nil, returns once the process that this one took over from has ended,
+	// or ctx is done. The drain waits for that too, within its own deadline: a supervisor takes
+	// the end of this process for the end of all, and kills who is left.
+	Outlive func(ctx context.Context)
 	// Reload is called on SIGHUP and must not block; nil ignores the signal.
 	Reload func()
 	// Upgrade is called on SIGUSR2 and must not block; nil ignores the signal.
@@ -211,6 +215,8 @@ func (d *drain) run() {
 			d.report.Stuck = true
 			d.stop.Log.Error("handlers did not return after their connections were cut", "stacks", stacks())
 		}
+	} else {
+		d.outlive(deadline, force)
 	}
 	d.enter(Flushed)
 	d.close()
@@ -226,6 +232,16 @@ func (d *drain) finish(gone <-chan struct{}, deadline time.Time, force context.C
 		d.stop.Target.Overdue()
 	}
 	return waitFor(gone, time.Until(deadline), force)
+}
+
+// outlive waits for the predecessor, whose connections have a deadline of their own.
+func (d *drain) outlive(deadline time.Time, force context.Context) {
+	if d.stop.Outlive == nil {
+		return
+	}
+	ctx, done := context.WithDeadline(force, deadline)
+	defer done()
+	d.stop.Outlive(ctx)
 }
 
 // leave is the lame duck and the closing of the listeners, from which on the drain timeout is

@@ -47,10 +47,9 @@ func (s *settings) obstacles() (warnings, faults []fault) {
 		if want.addr == "" || strings.HasPrefix(want.addr, "unix:") {
 			continue // to bind a socket file is to take it from whoever has it
 		}
-		l, err := conn.Listen(context.Background(), want.addr)
+		err := s.bindBriefly(want)
 		switch {
 		case err == nil:
-			_ = l.Close()
 		case errors.Is(err, syscall.EADDRINUSE):
 			warnings = append(warnings, listenFault(want.name, want.addr, err))
 		default:
@@ -63,6 +62,23 @@ func (s *settings) obstacles() (warnings, faults []fault) {
 	w, f := s.certificateObstacles()
 	return append(warnings, w...), append(faults, f...)
 }
+
+// bindBriefly tells whether an address can be had, alone or, where that was asked for, beside
+// others.
+func (s *settings) bindBriefly(want wantedListener) error {
+	l, err := conn.Listen(context.Background(), want.addr)
+	switch {
+	case err == nil:
+		_ = l.Close()
+	case errors.Is(err, syscall.EADDRINUSE) && s.shares(want.name):
+		return conn.MayShare(context.Background(), want.addr)
+	}
+	return err
+}
+
+// shares tells whether the listener's port is one that other processes may have too. The admin
+// listener's is not: whoever asks there asks one process.
+func (s *settings) shares(name string) bool { return s.ReusePort && name != "admin" }
 
 func (s *settings) certificateObstacles() (warnings, faults []fault) {
 	if len(s.Pairs) == 0 {

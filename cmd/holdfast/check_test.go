@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-server/holdfast/conn"
 )
 
 func TestCheck(t *testing.T) {
@@ -71,6 +73,20 @@ func TestCheckMeetsTheMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	t.Run("a port that is shared is none, unless its owner does not share", func(t *testing.T) {
+		shared, err := conn.ListenShared(t.Context(), "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shared.Close()
+		args := []string{"check", t.TempDir(), "--https", "off", "--reuse-port", "on", "--http"}
+		if r := holdfast(t, testEnvironment(t), append(args, shared.Addr().String())...); r.exit != 0 || r.err != "" {
+			t.Errorf("exit %d\n%s", r.exit, r.err)
+		}
+		if r := holdfast(t, testEnvironment(t), append(args, taken.Addr().String())...); r.exit != 0 || !strings.Contains(r.err, "the port is in use") {
+			t.Errorf("exit %d\n%s", r.exit, r.err)
+		}
+	})
 	t.Run("a port in use is a warning: it may be the server that is to be replaced", func(t *testing.T) {
 		r := holdfast(t, testEnvironment(t), "check", root, "--https", taken.Addr().String())
 		if r.exit != 0 || !strings.HasPrefix(r.err, "holdfast: warning: cannot listen on "+taken.Addr().String()+" (--https): the port is in use") {

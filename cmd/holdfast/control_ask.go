@@ -26,11 +26,14 @@ func (c *call) ask(q control.Request, patience time.Duration, show func(w io.Wri
 	if len(r.faults) > 0 {
 		return outcome{exit: report(c.std.err, r.faults)}
 	}
-	path := control.Find(dir, c.env.get)
+	at, err := control.Find(dir, c.env.get)
+	if err != nil {
+		return outcome{exit: report(c.std.err, []fault{strangeFault(err)})}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	a, err := control.Ask(ctx, path, q)
-	if faults := askFaults(a, err, path, patience); len(faults) > 0 {
+	a, err := control.Ask(ctx, at, q)
+	if faults := askFaults(a, err, at.Path, patience); len(faults) > 0 {
 		return outcome{exit: report(c.std.err, faults)}
 	}
 	exit, err := show(c.std.out, a)
@@ -77,7 +80,9 @@ func unansweredFault(err error, path string, patience time.Duration) fault {
 	case errors.Is(err, control.ErrNobody):
 		f.What, f.Why = "no server listens at "+quote(path), ""
 		f.Mend = "is it running? If its state directory is another, name that with --state (a systemd unit's is below /var/lib)"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, control.ErrStranger):
+	case errors.Is(err, control.ErrStranger):
+		f.What, f.Mend = "the socket "+quote(path)+" is a stranger's, and was told nothing", "find out who put it there, and why the server has not"
+	case errors.Is(err, fs.ErrPermission):
 		f.What, f.Mend = "cannot speak to the server at "+quote(path), "run this as the server's user, or as root"
 	case errors.Is(err, context.DeadlineExceeded):
 		f.Why = "it took longer than " + patience.String()
@@ -86,6 +91,14 @@ func unansweredFault(err error, path string, patience time.Duration) fault {
 		f.Mend = "its log says why, unless it was killed"
 	}
 	return f
+}
+
+// strangeFault is that every directory where the socket could be may have one of anybody's.
+func strangeFault(err error) fault {
+	return fault{
+		What: "nowhere to look for the server", Why: plain(err.Error()),
+		Mend: "remove what is in the way, or use a state directory whose path is short enough for a socket",
+	}
 }
 
 // decodeResult reads what the verb returned.

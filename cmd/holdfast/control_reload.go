@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/cmd/holdfast/control"
+	"github.com/holdfast-server/holdfast/lifecycle"
 )
 
 // reloadStatus is how a reload went that went well.
@@ -23,8 +24,12 @@ const (
 	reloadAnswerPatience = reloadPatience + 2*time.Second
 )
 
-// askedToReload does what SIGHUP does, and tells how it went.
+// askedToReload does what SIGHUP does, and tells how it went: a supervisor too, as for SIGHUP.
 func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error) {
+	if r.stop.Phase() == lifecycle.Running { // a supervisor that heard of the end wants no other news
+		r.supervisor.reloading()
+		defer r.supervisor.reloaded()
+	}
 	switch {
 	case r.certificates.selector == nil:
 		return reloadStatus{Nothing: "it has no certificates"}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -65,11 +66,14 @@ func controlPath(s *settings) (string, error) {
 	return control.Path(state.Dir(), os.Getenv)
 }
 
-// namePause is between two looks whether another server still has the name, and handOverPause
-// whether a predecessor has, which lets go of it within milliseconds.
+// How a server waits for a name that another has. A predecessor lets go of it as soon as it hears
+// that its successor serves; who has not got it when that is overdue looks now and then whether
+// the other is still there.
 const (
-	namePause     = time.Second
-	handOverPause = 5 * time.Millisecond
+	handOverPause    = 5 * time.Millisecond // at first
+	handOverPauseMax = 100 * time.Millisecond
+	handOverPatience = serveTimeout + 5*time.Second
+	namePause        = time.Second
 )
 
 // takeControl is the work of an actor: it takes the name, and that is all. To answer is the
@@ -79,17 +83,19 @@ const (
 // has it is gone.
 func (r *running) takeControl(ctx context.Context, c *control.Server) error {
 	if r.settings.Inherited.succeeds() {
-		_ = c.Inherit(ctx, handOverPause) // the predecessor gives it up; an error comes again
+		soon, cancel := context.WithTimeout(ctx, handOverPatience)
+		_ = c.Inherit(soon, handOverPause, handOverPauseMax) // an error comes again
+		cancel()
 	}
 	err := c.Take(ctx)
 	if taken := new(control.TakenError); errors.As(err, &taken) {
 		r.log.Warn("no control socket while another server has this state directory", "pid", taken.PID, "error", err)
-		if err = c.Inherit(ctx, namePause); err == nil {
+		if err = c.Inherit(ctx, namePause, namePause); err == nil {
 			r.log.Info("the control socket is this server's now")
 		}
 	}
 	switch {
-	case err == nil || ctx.Err() != nil:
+	case err == nil || ctx.Err() != nil || errors.Is(err, net.ErrClosed): // or handed over
 	case errors.Is(err, errNoPlace) && !r.settings.StateAsked:
 		r.log.Debug("no control socket", "error", err)
 	default:

@@ -82,7 +82,7 @@ func TestAskFaults(t *testing.T) {
 		{name: "a path that is closed", err: &fs.PathError{Op: "dial", Path: "/s", Err: fs.ErrPermission},
 			want: []string{`cannot speak to the server at "/s": dial /s: permission denied; run this as the server's user, or as root`}},
 		{name: "a stranger", err: fmt.Errorf("%w: uid 7", control.ErrStranger),
-			want: []string{`cannot speak to the server at "/s": the server there is another user's: uid 7; run this as the server's user, or as root`}},
+			want: []string{`the socket "/s" is a stranger's, and was told nothing: who listens there is neither the state directory's owner nor root: uid 7; find out who put it there, and why the server has not`}},
 		{name: "a server that hangs", err: context.DeadlineExceeded,
 			want: []string{`no answer from a server at "/s": it took longer than 10s; what was asked for goes on: see holdfast status`}},
 		{name: "a server that was killed", err: control.ErrGone,
@@ -182,7 +182,7 @@ func TestReloadGivesUpOnADiskThatHangs(t *testing.T) {
 	defer close(hung)
 	r := &running{house: &house{certificates: certificates{
 		selector: certs.NewSelector(certs.RejectUnknown), renew: func(context.Context) error { <-hung; return nil },
-	}}}
+	}}, stop: &lifecycle.Stop{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := r.askedToReload(ctx, control.Call{}); err == nil || !strings.Contains(err.Error(), "could not be read in time") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -67,6 +68,22 @@ func TestManifests(t *testing.T) {
 		}
 		if !slices.Equal(keys, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}) {
 			t.Errorf("they spread over %q", keys)
+		}
+	})
+	t.Run("the admin port is for the monitoring alone, the public ports for everybody", func(t *testing.T) {
+		policy := object(t, "NetworkPolicy", "holdfast").at("spec")
+		labels := object(t, "Deployment", "holdfast").at("spec", "template", "metadata", "labels").pairs()
+		if selector := policy.at("podSelector", "matchLabels").pairs(); len(selector) == 0 || !selects(selector, labels) {
+			t.Errorf("it is for pods with %q", selector)
+		}
+		open := map[string]bool{} // the ports, and whether for everybody
+		for _, rule := range policy.at("ingress").each() {
+			for _, port := range rule.at("ports").each() {
+				open[port.at("port").text()] = !rule.at("from").has()
+			}
+		}
+		if want := map[string]bool{"https": true, "http": true, "admin": false}; !maps.Equal(open, want) {
+			t.Errorf("open for everybody: %v, want %v", open, want)
 		}
 	})
 	t.Run("every rule of the check is content, warnings included", func(t *testing.T) {

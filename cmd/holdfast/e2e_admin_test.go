@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -112,6 +114,61 @@ func TestAdminListener(t *testing.T) {
 		}
 	})
 	s.stop()
+}
+
+// A throng of connections that are held, and how many of them have ended.
+type throng struct {
+	held  []net.Conn
+	ended atomic.Int64
+	watch sync.WaitGroup
+}
+
+// hold opens one more connection, and says this on it.
+func (g *throng) hold(t *testing.T, addr, says string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.held = append(g.held, c)
+	_, _ = io.WriteString(c, says)
+	g.watch.Go(func() {
+		_, _ = io.Copy(io.Discard, c)
+		g.ended.Add(1)
+	})
+}
+
+func (g *throng) disperse() {
+	for _, c := range g.held {
+		_ = c.Close()
+	}
+	g.watch.Wait()
+}
+
+func TestProbesGetThrough(t *testing.T) {
+	for _, row := range []struct {
+		name, says string
+	}{
+		{"who says nothing", ""},
+		{"who never finishes a head", "GET /livez HTTP/1.1\r\nHost"},
+		{"who was answered and stays", "GET /livez HTTP/1.1\r\nHost: admin\r\n\r\n"},
+	} {
+		t.Run("past "+row.name, func(t *testing.T) {
+			s := launch(t, t.TempDir(), "--admin", "127.0.0.1:0")
+			addr := adminOf(s)
+			g := new(throng)
+			defer g.disperse()
+			for i := range int64(3 * adminPerIP) {
+				g.hold(t, addr, row.says)
+				eventually(t, "as many give way", func() bool { return g.ended.Load() > i-adminPerIP })
+			}
+			for range 3 {
+				wantPage(t, addr, "/livez", 200, `"ok"`)
+				wantPage(t, addr, "/readyz", 200, `"ok"`)
+			}
+			s.stop()
+		})
+	}
 }
 
 func TestAdminOnASocketWithProfiles(t *testing.T) {

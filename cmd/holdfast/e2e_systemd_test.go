@@ -206,17 +206,4 @@ func TestNotify(t *testing.T) {
 		}
 		l.finish(1)
 	})
-	t.Run("certificate files that are read again are told of when that is done", func(t *testing.T) {
-		socket := socketPath(t, "n")
-		s := supervise(t, socket)
-		cert, key := newAuthority(t).pairPEM(1, time.Hour)
-		certFile, keyFile := writeFile(t, "c.pem", cert), writeFile(t, "k.pem", key)
-		l := found(t, nil, []string{"NOTIFY_SOCKET=" + socket}, serveArgs(quaySite(t), "--https", "127.0.0.1:0", "--cert", certFile, "--key", keyFile)...).serving()
-		s.hears("READY=1")
-		l.tell(syscall.SIGHUP)
-		s.hears("RELOADING=1")
-		s.hears("READY=1")
-		l.await("certificates reloaded")
-		l.finish(1)
-	})
 }

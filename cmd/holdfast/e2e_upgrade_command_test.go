@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,4 +91,34 @@ func TestUpgradeOfAProcessThatDrains(t *testing.T) {
 		t.Errorf("%d successors were started", n)
 	}
 	l.finish(2)
+}
+
+func TestUpgradeUnderProbes(t *testing.T) {
+	t.Run("a kept-alive probe hears nothing of the stop, and comes anew", func(t *testing.T) {
+		l := found(t, nil, nil, serveArgs(quaySite(t), append(onPlain, "--admin", "127.0.0.1:0")...)...).serving()
+		probe := dialTCP(t, adminOf(l.server), 0)
+		probe.get("/readyz")
+		probe.response(200)
+		l.upgraded()
+		_, _ = io.WriteString(probe.conn, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n") // to nobody
+		if said, _ := io.ReadAll(probe.conn); len(said) > 0 {
+			t.Errorf("it hears %q", said)
+		}
+		if status, _, err := page(adminOf(l.server), "/readyz"); err != nil || status != 200 {
+			t.Errorf("%d, %v", status, err)
+		}
+		l.finish(2)
+	})
+	t.Run("an admin listener's unix socket stays where it is", func(t *testing.T) {
+		path := socketPath(t, "a")
+		l := found(t, nil, nil, serveArgs(quaySite(t), append(onPlain, "--admin", "unix:"+path)...)...).serving()
+		for range 2 {
+			l.upgraded()
+			if status, _, err := page("unix:"+path, "/readyz"); err != nil || status != 200 {
+				t.Errorf("%d, %v", status, err)
+			}
+		}
+		l.finish(3)
+		wantGone(t, path, path+".lock")
+	})
 }

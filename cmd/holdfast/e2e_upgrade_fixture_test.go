@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -118,6 +119,28 @@ func (l *lineage) tell(sig syscall.Signal) {
 	}
 }
 
+// freeze stops the process that serves, until SIGCONT. The signal reaches one thread, and that
+// one stops the others when it gets to run: until then, on a busy machine for many
+// milliseconds, they go on accepting and answering.
+func (l *lineage) freeze() {
+	l.t.Helper()
+	l.tell(syscall.SIGSTOP)
+	eventually(l.t, "every thread of the process has stopped", func() bool { return isFrozen(l.pid) })
+}
+
+// isFrozen tells whether no thread of a process can run.
+func isFrozen(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		_, state, _ := strings.Cut(string(stat), ") ") // behind the name, which has no parenthesis of its own
+		if err != nil || !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return err == nil && len(threads) > 0
+}
+
 // upgraded asks for an upgrade, and waits until the successor serves.
 func (l *lineage) upgraded() {
 	l.t.Helper()
@@ -145,6 +168,12 @@ func (l *lineage) failed() string {
 func (l *lineage) finish(lives int) {
 	l.t.Helper()
 	l.tell(syscall.SIGTERM)
+	l.allEnd(lives)
+}
+
+// allEnd waits for what finish waits for.
+func (l *lineage) allEnd(lives int) {
+	l.t.Helper()
 	select {
 	case <-l.ended:
 	case <-time.After(patience):

@@ -129,7 +129,7 @@ func TestUpgradeInFlight(t *testing.T) {
 		const clients = 200
 		l := found(t, nil, nil, serveArgs(quaySite(t), onPlain...)...).serving()
 		old := l.pid
-		l.tell(syscall.SIGSTOP)
+		l.freeze()
 		waiting := make([]*peer, clients)
 		for i := range waiting {
 			waiting[i] = dialTCP(t, l.http, 0)
@@ -152,7 +152,7 @@ func TestUpgradeInFlight(t *testing.T) {
 		const clients = 50
 		file, addr := narrow(t)
 		l := found(t, []*os.File{file}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=http"}, serveArgs(quaySite(t))...).serving()
-		l.tell(syscall.SIGSTOP)
+		l.freeze()
 		answered := make(chan bool, clients)
 		for range clients {
 			go func() { answered <- answers(addr) }()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -29,9 +28,11 @@ type inheritance struct {
 	sockets []*inheritedSocket
 	faults  []fault
 
-	// Of a predecessor; nil without one. It hears on ready that we are, and lets us begin on
-	// begin.
+	// Of a predecessor; nil without one. See the talk in inherit_talk.go.
 	ready, begin *os.File
+
+	// predecessor stands for its process; nil for none, or one that did not live to let us begin.
+	predecessor *os.File
 
 	mu     sync.Mutex // guards telling
 	closed bool       // ready is
@@ -127,19 +128,49 @@ func (i *inheritance) fault(what, why string) {
 	i.faults = append(i.faults, fault{What: what, Why: why, Mend: "see the .socket unit: ListenStream= and FileDescriptorName=", Usage: true})
 }
 
-// socket takes the inherited listener for an address, nil without one.
+// socket takes the inherited listener for an address, nil without one: of a predecessor's
+// rather the one of the same name, for two may have asked for any free port.
 func (i *inheritance) socket(name, address string) net.Listener {
 	if i == nil {
 		return nil
 	}
+	var found *inheritedSocket
 	for _, k := range i.sockets {
-		if !k.taken && (k.given() && k.name == name || !k.given() && k.address == address) {
-			k.taken = true
-			return k.listener
+		switch {
+		case k.taken:
+		case k.given() && k.name == name, !k.given() && k.name == name && k.address == address:
+			found = k
+		case found == nil && !k.given() && sameAddress(k, address):
+			found = k
 		}
 	}
-	return nil
+	if found == nil {
+		return nil
+	}
+	found.taken = true
+	return found.listener
 }
+
+// sameAddress tells whether a predecessor's socket listens where this address would: it may be
+// written in another way. Of any free port there is a new one for each name.
+func sameAddress(k *inheritedSocket, address string) bool {
+	if path, ok := strings.CutPrefix(address, conn.UnixPrefix); ok {
+		its, unix := strings.CutPrefix(k.address, conn.UnixPrefix)
+		return unix && absolute(its) == absolute(path)
+	}
+	at, err := net.ResolveTCPAddr("tcp", address)
+	switch is, ok := k.listener.Addr().(*net.TCPAddr); {
+	case err != nil || !ok || at.Port == 0:
+		return false
+	case k.address == address:
+		return true
+	default:
+		return at.Port == is.Port && at.Zone == is.Zone && (at.IP.Equal(is.IP) || every(at.IP) && every(is.IP))
+	}
+}
+
+// every tells whether an IP stands for every address, of both families as Go listens.
+func every(ip net.IP) bool { return ip == nil || ip.IsUnspecified() }
 
 // isGiven tells whether systemd passed this listener's socket.
 func (i *inheritance) isGiven(name string) bool {
@@ -171,8 +202,10 @@ func (i *inheritance) fromPredecessor(text string) {
 	}
 	syscall.CloseOnExec(b.Ready)
 	syscall.CloseOnExec(b.Begin)
+	_ = syscall.SetNonblock(b.Begin, true) // a stop must be able to end the wait for it
 	i.ready = os.NewFile(uintptr(b.Ready), "ready")
 	i.begin = os.NewFile(uintptr(b.Begin), "begin")
+	i.predecessor = processDescriptor(os.Getppid())
 	for _, s := range b.Sockets {
 		i.add(&inheritedSocket{name: s.Name, address: s.Address}, quote(s.Name+" "+s.Address), s.Descriptors...)
 	}
@@ -180,62 +213,3 @@ func (i *inheritance) fromPredecessor(text string) {
 
 // succeeds tells whether there is a predecessor.
 func (i *inheritance) succeeds() bool { return i != nil && i.ready != nil }
-
-// readyMark begins the line that ends what a successor says before it serves. Its words have no
-// control bytes.
-const readyMark = "\x06"
-
-// A readiness is the line's content.
-type readiness struct {
-	Takes []string `json:"takes"` // addresses of the inherited sockets that are to be used on
-}
-
-// takeOver tells the predecessor that all is open, and waits for it to let go. When it
-// dies instead, it has let go too; and when it gives up on us, we hear a signal.
-func (i *inheritance) takeOver(listeners []namedListener) {
-	if !i.succeeds() {
-		return
-	}
-	var r readiness
-	for _, k := range i.sockets {
-		if k.taken {
-			r.Takes = append(r.Takes, k.name+" "+k.address)
-		} else {
-			_ = k.listener.Close() // the predecessor empties its queue
-		}
-	}
-	line, _ := json.Marshal(r) // strings always can be
-	i.mu.Lock()
-	_, _ = i.ready.WriteString(readyMark + string(line) + "\n") // whoever does not hear it has ended
-	_ = i.ready.Close()
-	i.closed = true
-	i.mu.Unlock()
-	_, _ = io.ReadFull(i.begin, make([]byte, 1))
-	_ = i.begin.Close()
-	for _, l := range listeners {
-		l.listener.TakeOver()
-	}
-}
-
-// overheard is stderr of a successor: until it is ready its predecessor hears what it says.
-type overheard struct {
-	*os.File
-	by *inheritance
-}
-
-func (o overheard) Write(p []byte) (int, error) {
-	o.by.mu.Lock()
-	defer o.by.mu.Unlock()
-	if !o.by.closed {
-		_, _ = o.by.ready.Write(p)
-	}
-	return o.File.Write(p)
-}
-
-// stderr is where the process complains.
-func (i *inheritance) stderr(f *os.File) io.Writer {
-	if !i.succeeds() {
-		return f
-	}
-	return overheard{f, i}
-}

@@ -33,15 +33,65 @@ func TestInheritance(t *testing.T) {
 		return &inheritedSocket{name: name, address: address, listener: l}
 	}
 	t.Run("a predecessor's socket is found by its address, one of systemd's by its name, each once", func(t *testing.T) {
-		i := &inheritance{sockets: []*inheritedSocket{socket(t, "https", ":443"), socket(t, "http", "")}}
+		i := &inheritance{sockets: []*inheritedSocket{socket(t, "https", ":443"), socket(t, "admin", "")}}
 		if i.socket("https", ":8443") != nil || i.socket("http", ":443") == nil || i.socket("https", ":443") != nil {
 			t.Error("by address")
 		}
-		if i.socket("http", "anything") == nil || i.socket("http", "anything") != nil {
+		if i.socket("admin", "anything") == nil || i.socket("admin", "anything") != nil {
 			t.Error("by name")
 		}
 		if none := (*inheritance)(nil); none.socket("http", ":80") != nil || none.isGiven("http") || none.succeeds() {
 			t.Error("of nothing")
+		}
+	})
+	t.Run("of any free port each listener has the one of its own name", func(t *testing.T) {
+		const anyPort = "127.0.0.1:0"
+		https, http := socket(t, "https", anyPort), socket(t, "http", anyPort)
+		i := &inheritance{sockets: []*inheritedSocket{https, http}}
+		if got := i.socket("admin", anyPort); got != nil {
+			t.Errorf("admin takes %v", got.Addr())
+		}
+		if i.socket("http", anyPort) != http.listener || i.socket("http", anyPort) != nil {
+			t.Error("http has not its own")
+		}
+	})
+	t.Run("the name goes before the order, where an address is free of it", func(t *testing.T) {
+		one, two := socket(t, "http", ":80"), socket(t, "admin", ":80") // one after the other, through an upgrade
+		i := &inheritance{sockets: []*inheritedSocket{one, two}}
+		if i.socket("admin", ":80") != two.listener || i.socket("https", ":80") != one.listener {
+			t.Error("not by name")
+		}
+	})
+	t.Run("an address may be written in another way", func(t *testing.T) {
+		for _, row := range []struct {
+			listens, written, asked string
+			same                    bool
+		}{
+			{"127.0.0.1:0", "127.0.0.1:PORT", "localhost:PORT", true},
+			{"127.0.0.1:0", "localhost:PORT", "127.0.0.1:PORT", true},
+			{"127.0.0.1:0", "127.0.0.1:PORT", "127.0.0.1:1", false},
+			{"127.0.0.1:0", "127.0.0.1:PORT", "127.0.0.2:PORT", false},
+			{"127.0.0.1:0", "127.0.0.1:PORT", ":PORT", false},
+			{"127.0.0.1:0", "127.0.0.1:PORT", "unix:/PORT", false},
+			{"127.0.0.1:0", "127.0.0.1:PORT", "no.such.host.invalid:PORT", false},
+			{":0", ":PORT", "0.0.0.0:PORT", true},
+			{":0", "0.0.0.0:PORT", "[::]:PORT", true},
+			{":0", ":PORT", "127.0.0.1:PORT", false},
+		} {
+			l, err := net.Listen("tcp", row.listens)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			i := &inheritance{sockets: []*inheritedSocket{{name: "http", address: strings.ReplaceAll(row.written, "PORT", port), listener: l}}}
+			if got := i.socket("http", strings.ReplaceAll(row.asked, "PORT", port)); (got != nil) != row.same {
+				t.Errorf("%s for %s: %v", row.asked, row.written, got)
+			}
+			_ = l.Close()
+		}
+		k := &inheritedSocket{address: "unix:/run/../run/s"}
+		if !sameAddress(k, "unix:/run/s") || sameAddress(k, "unix:/run/s.lock") {
+			t.Error("of unix sockets")
 		}
 	})
 	t.Run("a second socket for a listener is a stranger", func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // A pidFile is a file that has the number of the process that serves. Nil is none.
@@ -81,6 +83,8 @@ func (p *pidFile) publish() error {
 	if err != nil {
 		return err
 	}
+	unlock := p.lock()
+	defer unlock()
 	if err := os.Rename(temporary, p.path); err != nil {
 		_ = os.Remove(temporary)
 		return err
@@ -93,7 +97,32 @@ func (p *pidFile) remove() {
 	if p == nil {
 		return
 	}
+	unlock := p.lock()
+	defer unlock()
 	if content, err := os.ReadFile(p.path); err == nil && string(content) == p.content {
 		_ = os.Remove(p.path)
+	}
+}
+
+// How long another process may hold the lock, between looks: it renames a file, or reads and
+// removes one. A stranger who holds it for ever must not keep us from stopping.
+const (
+	pidLockPatience = 250 * time.Millisecond
+	pidLockPause    = time.Millisecond
+)
+
+// lock keeps other processes from replacing the file between our look at it and its removal.
+// What is locked is its directory, so that no second file stays behind. A file system that has
+// no locks is used without.
+func (p *pidFile) lock() (unlock func()) {
+	dir, err := os.Open(filepath.Dir(p.path))
+	if err != nil {
+		return func() {}
+	}
+	for begun := time.Now(); ; time.Sleep(pidLockPause) {
+		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(begun) > pidLockPatience {
+			return func() { _ = dir.Close() } // and the lock ends
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -77,5 +78,67 @@ func TestPIDFile(t *testing.T) {
 			t.Error(p, err)
 		}
 		p.remove()
+	})
+}
+
+func TestPIDFileLock(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pid")
+	p, f := preparePIDFile(path)
+	if f != nil {
+		t.Fatal(f.line())
+	}
+	// held is the directory, locked as by another process.
+	held := func() *os.File {
+		t.Helper()
+		d, err := os.Open(dir)
+		if err == nil {
+			err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	t.Run("whoever removes waits for whoever replaces, and looks then", func(t *testing.T) {
+		if err := p.publish(); err != nil {
+			t.Fatal(err)
+		}
+		other := held()
+		removed := make(chan struct{})
+		go func() {
+			defer close(removed)
+			p.remove()
+		}()
+		replace(t, path, "1\n")
+		_ = other.Close()
+		<-removed
+		if readFile(t, path) != "1\n" {
+			t.Error("the other's file is gone")
+		}
+	})
+	t.Run("one who never lets go keeps nobody from anything", func(t *testing.T) {
+		held()
+		if err := p.publish(); err != nil || readFile(t, path) != p.content {
+			t.Error(err)
+		}
+		p.remove()
+		wantGone(t, path)
+	})
+	t.Run("what is locked is unlocked", func(t *testing.T) {
+		q, f := preparePIDFile(filepath.Join(t.TempDir(), "pid"))
+		if f != nil {
+			t.Fatal(f.line())
+		}
+		q.lock()()
+		d, err := os.Open(filepath.Dir(q.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			t.Error(err)
+		}
 	})
 }

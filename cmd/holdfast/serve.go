@@ -20,6 +20,11 @@ import (
 // SIGINT or SIGTERM, waits for the requests in flight, and releases the admin listener last.
 func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger) int {
 	h, faults, stopped := openOrStop(s, std, log, signals)
+	if h != nil {
+		if faults = h.join(); len(faults) > 0 {
+			h.abandon()
+		}
+	}
 	switch {
 	case stopped:
 		return exitOK
@@ -32,6 +37,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	stop := &lifecycle.Stop{
 		Target: connections, Signals: signals, Delay: s.DrainDelay, Timeout: s.DrainTimeout,
 		Reload: h.reload, HungUp: hungUp(), Log: log,
+		Outlive: func(ctx context.Context) { s.Inherited.outlive(ctx, log) },
 	}
 	r := &running{house: h, settings: s, connections: connections, stop: stop, since: time.Now()}
 	asked := r.control()
@@ -39,6 +45,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	stop.Upgrade = r.upgrades.ask
 	var group run.Group
 	for _, l := range h.listeners {
+		h.accepting.Add(1)
 		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
 	}
 	if h.admin.bound != nil {
@@ -49,9 +56,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 		group.Add(background("certificates", keep))
 	}
 	group.Add(background("upgrade", r.upgrades.run))
-	group.Add(background("supervisor", func(ctx context.Context) error {
-		return h.supervisor.accompany(ctx, stop, &conn.Pulse{Server: connections}, h.serving())
-	}))
+	group.Add(background("supervisor", r.accompany))
 	group.Add(stop.Actor())
 	group.Add(background("control", func(ctx context.Context) error { return r.takeControl(ctx, asked) }))
 
@@ -59,6 +64,7 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	defer h.pidFile.remove()
 	banner(std.err, log, s.Log, h.listening(s))
 	_ = group.Run() // the report names the cause
+	r.upgrades.finish(signals, stop.Report().Second != nil)
 	exit := h.conclude(s, std, stop.Report(), connections)
 	asked.Close(ended(stop.Report(), exit))
 	return exit
@@ -76,7 +82,7 @@ func openOrStop(s *settings, std streams, log *slog.Logger, signals <-chan os.Si
 	go func() {
 		h, faults := open(s, std, log)
 		if len(faults) == 0 {
-			s.Inherited.takeOver(h.heirlooms())
+			s.Inherited.takeOver()
 		}
 		opened <- opening{h, faults}
 	}()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,15 +15,19 @@ import (
 )
 
 // The admin listener's own limits. Its connections come out of the descriptors that are set
-// aside, and whoever asks here asks briefly.
+// aside, and whoever asks here asks briefly. Who connects and says nothing must not keep a
+// kubelet's probe out, for that would have a healthy server killed: the longest silent one gives
+// way, and no address has more than a quarter of all.
 const (
 	adminConnections    = 32
-	adminHeadTimeout    = 5 * time.Second
+	adminPerIP          = 8
+	adminHeadTimeout    = 2 * time.Second
 	adminIdleTimeout    = 30 * time.Second
 	adminStallTimeout   = 10 * time.Second
 	adminHeadLimitBytes = 8 << 10
 	adminBodyLimitBytes = 64 << 10              // of addresses to be named, for go tool pprof
 	adminAfterCut       = 50 * time.Millisecond // what connections get to end once they are cut
+	adminLeave          = 2 * time.Second       // what answers get that are under way at a hand-over
 )
 
 // The routes that requests are counted under.
@@ -40,11 +45,15 @@ type administration struct {
 	live, ready admin.Checks
 	started     admin.Checks
 	serving     atomic.Bool // a public listener is
+
+	leaving sync.Mutex
+	gone    <-chan struct{} // closed when no connection is left; nil before the end of accepting
 }
 
 // accept serves a public listener.
 func (h *house) accept(connections *conn.Server, l namedListener) error {
 	h.admin.serving.Store(true)
+	h.accepting.Done()
 	return connections.Serve(l.listener)
 }
 
@@ -64,7 +73,8 @@ func (h *house) administer(connections *conn.Server, stop *lifecycle.Stop) {
 	h.metrics.Add(h.figures(connections, stop)...)
 	a.connections.Log = h.log
 	a.connections.Limits = conn.Limits{
-		Connections: adminConnections, IdleTimeout: adminIdleTimeout, StallTimeout: adminStallTimeout, HeadTimeout: adminHeadTimeout,
+		Connections: adminConnections, ConnectionsPerIP: adminPerIP, GiveWay: true,
+		IdleTimeout: adminIdleTimeout, StallTimeout: adminStallTimeout, HeadTimeout: adminHeadTimeout,
 	}
 	stop.Release = a.release
 }
@@ -109,19 +119,36 @@ func (a *administration) serve(s *settings, metrics *observe.Metrics) error {
 	return a.connections.Serve(a.bound.listener)
 }
 
-// leave stops accepting, for a successor answers from now on.
-func (a *administration) leave() {
-	if a.bound != nil {
-		a.connections.Announce()
-		a.connections.CloseListeners(context.Background())
+// leave stops accepting, for a successor answers from now on, and sends away who is connected: on a
+// connection that is kept alive, a probe would hear next of our stop. It is cut short when ctx is
+// done; what then is still under way is release's.
+func (a *administration) leave(ctx context.Context) {
+	if a.bound == nil {
+		return
 	}
+	gone := a.drain(ctx)
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	case <-time.After(adminLeave):
+	}
+}
+
+// drain ends the accepting and what is idle, once. The channel is closed when all are gone.
+func (a *administration) drain(ctx context.Context) (gone <-chan struct{}) {
+	a.leaving.Lock() // a stop may come upon a hand-over
+	defer a.leaving.Unlock()
+	if a.gone == nil {
+		a.connections.Announce()
+		a.connections.CloseListeners(ctx)
+		a.gone = a.connections.Drain()
+	}
+	return a.gone
 }
 
 // release ends it: what is under way may finish while ctx goes on.
 func (a *administration) release(ctx context.Context) {
-	a.connections.Announce()
-	a.connections.CloseListeners(ctx)
-	gone := a.connections.Drain()
+	gone := a.drain(ctx)
 	select {
 	case <-gone:
 		return

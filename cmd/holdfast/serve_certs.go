@@ -18,7 +18,7 @@ const pollInterval = 10 * time.Second
 type certificates struct {
 	selector *certs.Selector
 	keepers  []func(ctx context.Context) error // to be run until the stop
-	reload   func()                            // never blocks; nil when there is nothing to reload
+	reload   func()                            // has renew called soon, and never blocks; nil when there is nothing to reload
 	renew    func(ctx context.Context) error   // reloads and tells how that went; nil as above
 	caPath   string                            // of the local CA's certificate; "" without one
 }
@@ -55,31 +55,6 @@ func (h *house) openPairs(s *settings) (faults []fault) {
 	return nil
 }
 
-// reloadWhenAsked reloads the pairs on SIGHUP.
-func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <-chan struct{}) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-asked:
-			_ = h.reloadPairs(ctx, pairs) // it is in the log
-			h.supervisor.reloaded()
-		}
-	}
-}
-
-// reloadPairs reloads the pairs, and logs how that went.
-func (h *house) reloadPairs(ctx context.Context, pairs *certs.Files) error {
-	err := pairs.Reload(ctx)
-	switch {
-	case err == nil:
-		h.log.Info("certificates reloaded")
-	case ctx.Err() == nil:
-		h.log.Error("reload failed, the old certificates stay", "error", err)
-	}
-	return err
-}
-
 // openLocal makes a certificate of the local CA.
 func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	machine, _ := os.Hostname()
@@ -92,7 +67,6 @@ func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	h.certificates = certificates{
 		selector: certs.NewSelector(s.SNIUnknown, local),
 		keepers:  []func(context.Context) error{local.Run},
-		reload:   func() { h.log.Info("nothing to reload: the local CA renews its certificate by itself") },
 		caPath:   state.CAPath(),
 	}
 	return nil

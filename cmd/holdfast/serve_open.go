@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -23,6 +24,7 @@ import (
 type house struct {
 	root         *os.Root
 	listeners    []namedListener
+	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
@@ -114,15 +116,27 @@ func (h *house) listen(s *settings) (faults []fault) {
 	return faults
 }
 
-// bind listens on the address, or takes the socket for it that was passed to the process.
+// bind listens on the address, or takes the socket for it that was passed to the process. A
+// port that is shared is only bound: see join.
 func (s *settings) bind(name, addr string) (net.Listener, error) {
 	if l := s.Inherited.socket(name, addr); l != nil {
 		return l, nil
 	}
-	if s.ReusePort && name != "admin" { // whoever asks there asks one process
-		return conn.ListenShared(context.Background(), addr)
+	if s.shares(name) {
+		return conn.BindShared(context.Background(), addr)
 	}
 	return conn.Listen(context.Background(), addr)
+}
+
+// join listens on the ports that are shared, once nothing is left that a start could fail of:
+// the kernel gives each member of the group its share of the clients at once.
+func (h *house) join() (faults []fault) {
+	for _, l := range h.listeners {
+		if err := conn.Join(l.listener.Listener); err != nil {
+			faults = append(faults, listenFault(l.name, l.address, err))
+		}
+	}
+	return faults
 }
 
 // furnish puts the handlers behind the listeners.

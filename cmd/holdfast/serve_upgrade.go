@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"slices"
 	"time"
 
+	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/lifecycle"
 )
 
@@ -13,12 +16,37 @@ import (
 func (h *house) succession(s *settings, stop *lifecycle.Stop, release func()) *succession {
 	return &succession{
 		stop: stop, listeners: h.heirlooms(), program: ownProgram(), args: os.Args[1:],
-		timeout: s.UpgradeTimeout, pid: os.Getpid(), log: h.log,
-		leave: func() {
+		timeout: s.UpgradeTimeout, serveTimeout: serveTimeout, grace: s.graceNeeded(), pid: os.Getpid(), log: h.log,
+		leave: func(ctx context.Context) {
 			release()
-			h.admin.leave()
+			h.admin.leave(ctx)
+		},
+		reclaim: func(ctx context.Context) {
+			h.publishPID()
+			_ = h.supervisor.ready(ctx, h.serving())
 		},
 	}
+}
+
+// accompany is the work of an actor: it tells everybody that the server serves, once it
+// accepts, and from then on the supervisor how it is. A successor that cannot say that it is the
+// main process now must not be left alone: it dies of it, and its predecessor serves on.
+func (r *running) accompany(ctx context.Context) error {
+	r.accepting.Wait()
+	arriving, release := unlessStopping(ctx, r.stop)
+	err := r.supervisor.ready(arriving, r.serving())
+	if err != nil && r.settings.Inherited.succeeds() {
+		release()
+		r.settings.Inherited.despair(fmt.Errorf("the supervisor was not told who serves: %w", err))
+		return err
+	}
+	ours := r.settings.Inherited.serves(arriving, r.heirlooms())
+	release()
+	if !ours { // and told to stop, which is not the service's stop
+		<-ctx.Done()
+		return nil
+	}
+	return r.supervisor.accompany(ctx, r.stop, &conn.Pulse{Server: r.connections})
 }
 
 // heirlooms are the listeners that a successor gets.
@@ -29,19 +57,20 @@ func (h *house) heirlooms() []namedListener {
 	return append(slices.Clone(h.listeners), *h.admin.bound)
 }
 
-// reload reads the certificates again, and lets a supervisor know when that is done.
-func (h *house) reload() {
-	h.supervisor.reloading()
-	if h.certificates.reload == nil {
-		h.supervisor.reloaded() // there is nothing to reload
-		return
-	}
-	h.certificates.reload()
-}
+// pidPatience is what the disk gets for the pid file, which a start waits for.
+const pidPatience = time.Second
 
-// publishPID says which process serves from now on.
+// publishPID says which process serves from now on. A disk that hangs is left behind.
 func (h *house) publishPID() {
-	if err := h.pidFile.publish(); err != nil {
+	published := make(chan error, 1)
+	go func() { published <- h.pidFile.publish() }()
+	var err error
+	select {
+	case err = <-published:
+	case <-time.After(pidPatience):
+		err = fmt.Errorf("it is not written within %v", pidPatience)
+	}
+	if err != nil {
 		h.log.Warn("the pid file is not ours", "error", err)
 	}
 }

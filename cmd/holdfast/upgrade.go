@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-server/holdfast/lifecycle"
@@ -19,6 +20,13 @@ var (
 	errPID1      = errors.New("this is process 1, with whose end the container ends, successor and all: replace the container instead")
 )
 
+// serveTimeout is ample: a successor that is ready has opened everything, and has a file and a
+// datagram to write.
+const serveTimeout = 10 * time.Second
+
+// cutPatience is what a successor that is killed gets to be gone.
+const cutPatience = 200 * time.Millisecond
+
 // A succession starts successors: holdfast as it is on disk by then, with the command line and
 // the environment of this one. What they get are the listening sockets.
 type succession struct {
@@ -27,13 +35,25 @@ type succession struct {
 	program   string   // its path
 	args      []string // after the program's name
 	timeout   time.Duration
-	pid       int    // ours
-	leave     func() // lets go of names that the successor wants at once
-	log       *slog.Logger
+	pid       int // ours
+	// leave lets go of names that the successor wants at once, and reclaim says again that
+	// this process is the one that serves.
+	leave   func(ctx context.Context)
+	reclaim func(ctx context.Context)
+	// serveTimeout is what a successor that is ready gets until it serves.
+	serveTimeout time.Duration
+	// grace is what a successor gets for its drain that had begun to serve, and must end.
+	grace time.Duration
+	log   *slog.Logger
 
 	busy  atomic.Bool
 	asked chan chan<- upgraded
 	once  sync.Once
+
+	working   sync.Mutex     // held by an attempt
+	dismissed sync.WaitGroup // successors that drain
+	hurry     context.Context
+	cut       context.CancelFunc // ends hurry, and them
 }
 
 // upgraded is how an upgrade went.
@@ -42,7 +62,12 @@ type upgraded struct {
 	err error
 }
 
-func (u *succession) setUp() { u.once.Do(func() { u.asked = make(chan chan<- upgraded, 1) }) }
+func (u *succession) setUp() {
+	u.once.Do(func() {
+		u.asked = make(chan chan<- upgraded, 1)
+		u.hurry, u.cut = context.WithCancel(context.Background())
+	})
+}
 
 // ask asks for an upgrade, and for no word about it but the log's. It never blocks.
 func (u *succession) ask() { u.request(make(chan upgraded, 1)) }
@@ -103,52 +128,146 @@ func (u *succession) attempt(ctx context.Context) (pid int, err error) {
 	if u.pid == 1 {
 		return 0, errPID1
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, u.timeout, fmt.Errorf("it was not ready within %v", u.timeout))
-	defer cancel()
-	ctx, stopping := context.WithCancelCause(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-u.stop.Stopping():
-			stopping(lifecycle.ErrStopping)
-		case <-ctx.Done():
-		}
-	})
-	defer watch.Wait()
-	defer stopping(nil)
-
+	u.working.Lock()
+	defer u.working.Unlock()
+	ctx, release := unlessStopping(ctx, u.stop)
+	defer release()
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	s, err := u.start()
 	if err != nil {
 		return 0, fmt.Errorf("the successor cannot be started: %w", err)
 	}
-	defer s.close()
 	pid = s.process.Pid
 	u.log.Info("upgrade: the successor starts", "pid", pid, "program", u.program)
-	takes, err := s.awaitReady(ctx)
-	if err == nil {
-		err = u.stop.HandOver(pid, func() error { return u.give(s, takes) })
+	takes, err := u.awaitReady(ctx, s)
+	if err != nil {
+		err = s.why(err, s.end(ctx.Err() != nil))
+	} else if err = u.handOver(ctx, s, takes); err != nil {
+		err = s.why(err, u.dismiss(ctx, s))
 	}
 	if err != nil {
-		state := s.end()
-		return 0, fmt.Errorf("the successor (pid %d) %w", pid, s.why(err, state))
+		return 0, fmt.Errorf("the successor (pid %d) %w", pid, err)
 	}
-	_ = s.process.Release()
 	return pid, nil
 }
 
-// give lets the successor begin. What it takes is its from then on, and so are the names: before
-// the stop begins, so that no probe that comes anew hears of it.
-func (u *succession) give(s *successor, takes map[string]bool) error {
-	if err := s.letBegin(); err != nil {
+// awaitReady gives the successor its time until it is ready.
+func (u *succession) awaitReady(ctx context.Context, s *successor) (takes map[string]bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, u.timeout, fmt.Errorf("it was not ready within %v", u.timeout))
+	defer cancel()
+	return s.awaitReady(ctx)
+}
+
+// handOver lets the successor serve beside us, and once it does begins our stop. What it takes
+// is its from then on, and so are the names: before the stop begins, so that no probe that comes
+// anew hears of it.
+func (u *succession) handOver(ctx context.Context, s *successor, takes map[string]bool) error {
+	serving, cancel := context.WithTimeoutCause(ctx, u.serveTimeout, fmt.Errorf("it did not serve within %v", u.serveTimeout))
+	defer cancel()
+	if err := s.awaitServing(serving); err != nil {
 		return err
 	}
+	u.pass(takes, func(l namedListener) bool { return l.name == "admin" }) // which leave closes
+	u.leave(ctx)
+	err := u.stop.HandOver(s.process.Pid, func() error {
+		u.pass(takes, func(namedListener) bool { return true })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_ = s.tell() // our end will say the same
+	s.close()
+	_ = s.process.Release()
+	return nil
+}
+
+// pass makes those of the listeners the successor's that it takes.
+func (u *succession) pass(takes map[string]bool, which func(namedListener) bool) {
 	for _, l := range u.listeners {
-		if takes[l.name+" "+l.address] {
+		if takes[l.name+" "+l.address] && which(l) {
 			l.listener.HandOver()
 		}
 	}
-	u.leave()
-	return nil
+}
+
+// dismiss ends a successor that may have clients: it drains, and we do not wait for that. Its
+// state is returned if it has ended.
+func (u *succession) dismiss(ctx context.Context, s *successor) *os.ProcessState {
+	_ = s.process.Signal(syscall.SIGTERM) // an error means that it has ended
+	ended := make(chan *os.ProcessState, 1)
+	u.dismissed.Go(func() {
+		defer s.close()
+		late, cancel := context.WithTimeout(u.hurry, u.grace)
+		defer cancel()
+		defer context.AfterFunc(late, func() { _ = s.process.Kill() })()
+		state, _ := s.process.Wait()
+		ended <- state
+	})
+	if ctx.Err() != nil {
+		return nil // we stop, and others wait
+	}
+	defer u.reclaim(ctx)
+	select {
+	case state := <-ended:
+		return state
+	case <-time.After(endPatience):
+		return nil
+	}
+}
+
+// finish waits, behind a stop, until no successor is left that was not handed over to. A
+// signal cuts them, and so does forced. There can be no upgrade any more.
+func (u *succession) finish(signals <-chan os.Signal, forced bool) {
+	u.setUp()
+	defer u.cut()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		u.working.Lock() // for good
+		u.dismissed.Wait()
+	}()
+	late := time.NewTimer(u.grace + endPatience) // a program on a disk that hangs is left behind
+	defer late.Stop()
+	for {
+		if forced {
+			u.cut()
+			late.Reset(cutPatience)
+		}
+		select {
+		case <-ended:
+			return
+		case <-late.C:
+			return
+		case <-signals:
+			forced = true
+		}
+	}
+}
+
+// unlessStopping is a context that ends when a stop begins, with lifecycle.ErrStopping for its
+// cause. It has when one has begun.
+func unlessStopping(ctx context.Context, stop *lifecycle.Stop) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	select {
+	case <-stop.Stopping():
+		cancel(lifecycle.ErrStopping)
+	default:
+		watch.Go(func() {
+			select {
+			case <-stop.Stopping():
+				cancel(lifecycle.ErrStopping)
+			case <-ctx.Done():
+			}
+		})
+	}
+	return ctx, func() {
+		cancel(nil)
+		watch.Wait()
+	}
 }
 
 // ownProgram is the path by which a later version of this binary is found: the one that it was

@@ -31,7 +31,8 @@ const (
 // A successor is a process that is to take over.
 type successor struct {
 	process *os.Process
-	ready   *os.File // its words, and that it is ready
+	ready   *os.File // see the talk in inherit_talk.go
+	lines   *bufio.Reader
 	begin   *os.File
 	words   strings.Builder
 }
@@ -53,7 +54,7 @@ func (u *succession) start() (*successor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &successor{ready: ready}
+	s := &successor{ready: ready, lines: bufio.NewReaderSize(ready, wordLineBytes)}
 	b.Ready = pass(readyEnd)
 	beginEnd, begin, err := os.Pipe()
 	if err != nil {
@@ -112,30 +113,59 @@ func (s *successor) close() {
 
 // awaitReady listens to the successor until it is ready, and returns which sockets it takes.
 func (s *successor) awaitReady(ctx context.Context) (takes map[string]bool, err error) {
+	line, err := s.hear(ctx)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errEndedEarly
+	case err != nil:
+		return nil, err
+	}
+	return readTakes(line)
+}
+
+// awaitServing lets the successor begin, and listens until it serves. We serve meanwhile, too.
+func (s *successor) awaitServing(ctx context.Context) error {
+	s.words.Reset() // it was ready all the same
+	if err := s.tell(); err != nil {
+		return fmt.Errorf("%w: %w", errNeverServed, err)
+	}
+	line, err := s.hear(ctx)
+	switch {
+	case errors.Is(err, io.EOF):
+		return errNeverServed
+	case err == nil && talkMark+line != servesLine:
+		return errors.New("says something that is not understood")
+	}
+	return err
+}
+
+// hear keeps what the successor says until it is a line for us, and returns that one; io.EOF
+// when it has hung up.
+func (s *successor) hear(ctx context.Context) (line string, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = s.ready.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	lines := bufio.NewReaderSize(s.ready, wordLineBytes)
 	for {
-		line, err := lines.ReadSlice('\n')
-		if mark, ok := strings.CutPrefix(string(line), readyMark); ok && err == nil {
-			return readTakes(mark)
+		text, err := s.lines.ReadSlice('\n')
+		if line, ok := strings.CutPrefix(string(text), talkMark); ok && err == nil {
+			return line, nil
 		}
 		if s.words.Len() < wordsLimitBytes {
-			s.words.Write(line)
+			s.words.Write(text)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case errors.Is(err, io.EOF):
-			return nil, errEndedEarly
+			return "", context.Cause(ctx)
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
+			return "", err
 		}
 	}
 }
 
-// errEndedEarly is that the process ended, or at least hung up.
-var errEndedEarly = errors.New("ended before it was ready")
+// That the process ended, or at least hung up.
+var (
+	errEndedEarly  = errors.New("ended before it was ready")
+	errNeverServed = errors.New("ended before it served")
+)
 
 func readTakes(line string) (map[string]bool, error) {
 	var r readiness
@@ -149,28 +179,34 @@ func readTakes(line string) (map[string]bool, error) {
 	return takes, nil
 }
 
-// letBegin lets the successor serve.
-func (s *successor) letBegin() error {
+// tell says the next word of ours: begin, and yours.
+func (s *successor) tell() error {
 	_, err := s.begin.Write([]byte{'\n'})
 	return err
 }
 
-// end ends a successor that was not let begin, and waits for it. It closes the pipes only
-// then: that begin is closed means that we are gone.
-func (s *successor) end() *os.ProcessState {
-	_ = s.process.Signal(syscall.SIGTERM) // an error means that it has ended
-	kill := time.AfterFunc(endPatience, func() { _ = s.process.Kill() })
-	defer kill.Stop()
+// end ends a successor that was not let begin, and waits for it; without patience when it is
+// late for that. It closes the pipes only then: that begin is closed means that we are gone.
+func (s *successor) end(atOnce bool) *os.ProcessState {
+	defer s.close()
+	if atOnce {
+		_ = s.process.Kill() // an error means that it has ended
+	} else {
+		_ = s.process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(endPatience, func() { _ = s.process.Kill() }).Stop()
+	}
 	state, _ := s.process.Wait()
 	return state
 }
 
 // why is what went wrong, in the successor's own words where it had any.
 func (s *successor) why(err error, state *os.ProcessState) error {
-	if errors.Is(err, errEndedEarly) && state != nil {
-		err = fmt.Errorf("%w (%v)", err, state)
-	} else if !errors.Is(err, errEndedEarly) {
+	ended := errors.Is(err, errEndedEarly) || errors.Is(err, errNeverServed)
+	switch {
+	case !ended:
 		err = fmt.Errorf("was told to end: %w", err)
+	case state != nil:
+		err = fmt.Errorf("%w (%v)", err, state)
 	}
 	if words := faultLines(s.words.String()); words != "" {
 		return fmt.Errorf("%w: %s", err, words)

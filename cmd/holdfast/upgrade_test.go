@@ -23,7 +23,8 @@ func successionOf(t *testing.T, script string, pid int) *succession {
 		t.Fatal(err)
 	}
 	u := &succession{
-		stop: &lifecycle.Stop{Target: &conn.Server{}}, program: program, timeout: patience, pid: pid, leave: func() {},
+		stop: &lifecycle.Stop{Target: &conn.Server{}}, program: program, timeout: patience, pid: pid,
+		leave: func(context.Context) {}, reclaim: func(context.Context) {}, serveTimeout: patience, grace: patience,
 		log: slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)),
 	}
 	u.stop.Actor()
@@ -100,7 +101,7 @@ func TestSuccession(t *testing.T) {
 		}
 	})
 	t.Run("one that is ready is handed over to", func(t *testing.T) {
-		u := successionOf(t, "printf '\\006{}\\n' >&3; read begin <&4", 2)
+		u := successionOf(t, "printf '\\006{}\\n' >&3; read begin <&4; printf '\\006serves\\n' >&3; read yours <&4", 2)
 		pid, err := u.upgrade(t.Context())
 		if err != nil || pid == 0 || u.stop.Successor() != pid {
 			t.Errorf("%d, %v", pid, err)

@@ -18,8 +18,9 @@ import (
 var (
 	// ErrNobody is that no server answers at the path.
 	ErrNobody = errors.New("no server listens there")
-	// ErrStranger is that the server is another user's, and was told nothing.
-	ErrStranger = errors.New("the server there is another user's")
+	// ErrStranger is that whoever listens is neither the state directory's owner nor root, and
+	// was told nothing.
+	ErrStranger = errors.New("who listens there is neither the state directory's owner nor root")
 	// ErrGone is that the server ended without an answer.
 	ErrGone = errors.New("the server ended without an answer")
 	// ErrNoAnswer is that what came is no answer.
@@ -33,11 +34,11 @@ const (
 	dialPause    = 10 * time.Millisecond
 )
 
-// Ask sends the request to the server at path and returns its answer. With q.Wait it returns
+// Ask sends the request to the server at this place and returns its answer. With q.Wait it returns
 // when the process has gone; when it gave no outcome before, that is [ErrGone]. It gives up
 // when ctx is done.
-func Ask(ctx context.Context, path string, q Request) (Answer, error) {
-	c, err := dial(ctx, path)
+func Ask(ctx context.Context, at Place, q Request) (Answer, error) {
+	c, err := dial(ctx, at)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -52,14 +53,14 @@ func Ask(ctx context.Context, path string, q Request) (Answer, error) {
 }
 
 // dial connects to a server that may be trusted.
-func dial(ctx context.Context, path string) (*net.UnixConn, error) {
+func dial(ctx context.Context, at Place) (*net.UnixConn, error) {
 	patience, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	for {
 		var dialer net.Dialer
-		nc, err := dialer.DialContext(ctx, "unix", path)
+		nc, err := dialer.DialContext(ctx, "unix", at.Path)
 		if err == nil {
-			return trusted(nc.(*net.UnixConn))
+			return trusted(nc.(*net.UnixConn), at.Owner)
 		}
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, err
@@ -76,9 +77,9 @@ func dial(ctx context.Context, path string) (*net.UnixConn, error) {
 }
 
 // trusted is c, unless the server at its end is a stranger's.
-func trusted(c *net.UnixConn) (*net.UnixConn, error) {
+func trusted(c *net.UnixConn, owner int) (*net.UnixConn, error) {
 	peer, err := peerOf(c)
-	if err == nil && !peer.mayAnswer(os.Geteuid()) {
+	if err == nil && !peer.mayAnswer(owner) {
 		err = fmt.Errorf("%w: uid %d", ErrStranger, peer.UID)
 	}
 	if err != nil {
@@ -88,8 +89,9 @@ func trusted(c *net.UnixConn) (*net.UnixConn, error) {
 	return c, nil
 }
 
-// mayAnswer tells whether a client of this user believes the peer.
-func (p Peer) mayAnswer(euid int) bool { return p.UID == euid || p.UID == 0 || euid == 0 }
+// mayAnswer tells whether the peer is believed to be the server of a state directory with this
+// owner. That root asks changes nothing: it would act on a stranger's word.
+func (p Peer) mayAnswer(owner int) bool { return p.UID == owner || p.UID == 0 }
 
 // ask speaks the protocol on a connection.
 func ask(c net.Conn, q Request) (a Answer, err error) {

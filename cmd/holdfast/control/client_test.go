@@ -5,19 +5,29 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // impostor listens at a path and does as it likes with each connection.
-func impostor(t *testing.T, serve func(net.Conn)) (path string) {
+func impostor(t *testing.T, serve func(net.Conn)) Place {
 	t.Helper()
-	path = filepath.Join(shortDir(t), Name)
-	l, err := net.Listen("unix", path)
+	at := ours(filepath.Join(shortDir(t), Name))
+	l, err := net.Listen("unix", at.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	pose(t, l, serve)
+	return at
+}
+
+// ours is a place where a server of this user is expected.
+func ours(path string) Place { return Place{Path: path, Owner: os.Geteuid()} }
+
+// pose serves each connection until the test ends.
+func pose(t *testing.T, l net.Listener, serve func(net.Conn)) {
 	ended := make(chan struct{})
 	t.Cleanup(func() { _ = l.Close(); <-ended })
 	go func() {
@@ -31,7 +41,6 @@ func impostor(t *testing.T, serve func(net.Conn)) (path string) {
 			_ = c.Close()
 		}
 	}()
-	return path
 }
 
 func TestAskIsNotAnswered(t *testing.T) {
@@ -60,29 +69,29 @@ func TestAskIsNotAnswered(t *testing.T) {
 		})
 	}
 	t.Run("nobody", func(t *testing.T) {
-		if _, err := Ask(t.Context(), filepath.Join(shortDir(t), Name), Request{Verb: "echo"}); !errors.Is(err, ErrNobody) {
+		if _, err := Ask(t.Context(), ours(filepath.Join(shortDir(t), Name)), Request{Verb: "echo"}); !errors.Is(err, ErrNobody) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a server that hangs, until the context ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		path := impostor(t, func(c net.Conn) {
+		at := impostor(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, RequestBytes))
 			cancel()
 			_, _ = io.Copy(io.Discard, c)
 		})
-		if _, err := Ask(ctx, path, Request{Verb: "echo"}); !errors.Is(err, context.Canceled) {
+		if _, err := Ask(ctx, at, Request{Verb: "echo"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a process that hangs after it told its outcome", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		path := impostor(t, func(c net.Conn) {
+		at := impostor(t, func(c net.Conn) {
 			readAndSay(`{"protocol":1,"result":{}}` + "\n")(c)
 			cancel()
 			_, _ = io.Copy(io.Discard, c)
 		})
-		if _, err := Ask(ctx, path, Request{Verb: "stop", Wait: true}); !errors.Is(err, context.Canceled) {
+		if _, err := Ask(ctx, at, Request{Verb: "stop", Wait: true}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

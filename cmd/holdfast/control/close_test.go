@@ -134,7 +134,7 @@ func TestCloseWaitsForNobody(t *testing.T) {
 		s.Release()
 		s.Close(nil)
 		s.Close(nil)
-		if err := s.Inherit(context.Background(), time.Hour); !errors.Is(err, net.ErrClosed) {
+		if err := s.Inherit(context.Background(), time.Hour, time.Hour); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 	})

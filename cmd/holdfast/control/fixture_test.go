@@ -125,7 +125,7 @@ func (g *stage) letGo() { g.once.Do(func() { close(g.release) }) }
 func (g *stage) ask(q Request) (Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return Ask(ctx, g.path, q)
+	return Ask(ctx, ours(g.path), q)
 }
 
 // must is ask where an answer is due.

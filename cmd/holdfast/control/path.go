@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -52,28 +53,49 @@ func firstPrivate(dirs []string) (string, error) {
 	return "", errors.Join(faults...)
 }
 
+// A Place is where a client looks for a server, and whose that server has to be: its peer's
+// credentials say so, and anybody else but root is not believed.
+type Place struct {
+	Path  string
+	Owner int // uid of the state directory's owner
+}
+
 // Find is where a client looks for the server with this state directory. The server may have
 // been started with another environment, so all of the places are looked at; where none has a
-// socket, it is the first.
-func Find(stateDir string, getenv func(string) string) string {
+// socket, it is the first. A directory that is not the owner's alone, nor root's, is passed
+// over, for anybody may have put a socket there; without any other the error says what is wrong
+// with each.
+func Find(stateDir string, getenv func(string) string) (Place, error) {
 	direct, hashed := names(stateDir)
-	if hashed == "" {
-		return direct
-	}
-	owner := os.Geteuid()
+	p := Place{Path: direct, Owner: os.Geteuid()}
 	if info, err := os.Stat(stateDir); err == nil {
 		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			owner = int(stat.Uid) // root looks for another user's server
+			p.Owner = int(stat.Uid) // root looks for another user's server
 		}
 	}
-	dirs := runtimeDirs(owner, getenv)
-	for _, dir := range dirs {
+	if hashed == "" {
+		return p, nil
+	}
+	p.Path = ""
+	var faults []error
+	for _, dir := range runtimeDirs(p.Owner, getenv) {
+		if err := private(dir, p.Owner, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			faults = append(faults, err)
+			continue
+		}
 		path := filepath.Join(dir, hashed)
 		if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
-			return path
+			p.Path = path
+			return p, nil
+		}
+		if p.Path == "" {
+			p.Path = path
 		}
 	}
-	return filepath.Join(dirs[0], hashed)
+	if p.Path == "" {
+		return p, errors.Join(faults...)
+	}
+	return p, nil
 }
 
 // names are the socket's path in the state directory and, where that is too long, its name
@@ -108,9 +130,9 @@ func runtimeDirs(uid int, getenv func(string) string) (dirs []string) {
 // isShort tells whether a directory can be used and leaves room for a name.
 func isShort(dir string) bool { return filepath.IsAbs(dir) && len(dir) <= directPathBytes/2 }
 
-// private tells what keeps a directory from being this user's alone. In one that others may
-// write to anybody could put a socket of his own.
-func private(dir string, uid int) error {
+// private tells what keeps a directory from being one of these users' alone. In one that others
+// may write to anybody could put a socket of his own.
+func private(dir string, uids ...int) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
@@ -119,7 +141,7 @@ func private(dir string, uid int) error {
 	switch {
 	case !info.IsDir():
 		return fmt.Errorf("%s is no directory", dir)
-	case !ok || int(stat.Uid) != uid:
+	case !ok || !slices.Contains(uids, int(stat.Uid)):
 		return fmt.Errorf("%s is another user's", dir)
 	case info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("%s is open to other users (mode %04o)", dir, info.Mode().Perm())

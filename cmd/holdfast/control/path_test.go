@@ -22,12 +22,22 @@ func getenv(pairs map[string]string) func(string) string {
 	return func(name string) string { return pairs[name] }
 }
 
+// found is where a client looks, for a server of this user.
+func found(t *testing.T, stateDir string, env func(string) string) string {
+	t.Helper()
+	at, err := Find(stateDir, env)
+	if err != nil || at.Owner != os.Geteuid() {
+		t.Fatalf("looks for %+v, %v", at, err)
+	}
+	return at.Path
+}
+
 func TestPath(t *testing.T) {
 	t.Run("in the state directory", func(t *testing.T) {
 		dir := shortDir(t)
 		got, err := Path(dir, getenv(nil))
-		if want := filepath.Join(dir, Name); err != nil || got != want || Find(dir, getenv(nil)) != want {
-			t.Errorf("got %q, %v and %q; want %q", got, err, Find(dir, getenv(nil)), want)
+		if want := filepath.Join(dir, Name); err != nil || got != want || found(t, dir, getenv(nil)) != want {
+			t.Errorf("got %q, %v and %q; want %q", got, err, found(t, dir, getenv(nil)), want)
 		}
 	})
 	t.Run("hashed into the runtime directory where that is too deep", func(t *testing.T) {
@@ -46,8 +56,8 @@ func TestPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{dir, dir + "/", dir + "/../" + filepath.Base(dir), link} {
-			if found := Find(name, env); found != got {
-				t.Errorf("by the name %q a client looks at %q, want %q", name, found, got)
+			if at := found(t, name, env); at != got {
+				t.Errorf("by the name %q a client looks at %q, want %q", name, at, got)
 			}
 		}
 	})
@@ -60,7 +70,7 @@ func TestPath(t *testing.T) {
 		}
 		g := newStage(t, path)
 		g.take()
-		g.path = Find(dir, env)
+		g.path = found(t, dir, env)
 		g.must(Request{Verb: "echo"})
 	})
 }

@@ -37,7 +37,7 @@ func (e *TakenError) Error() string { return e.err.Error() }
 // Unwrap returns what binding the name said.
 func (e *TakenError) Unwrap() error { return e.err }
 
-// A Server answers on a socket while it has its name: between Take and Release. Its fields are
+// A Server answers on a socket while it has its name: between Take and Release, once each. Its fields are
 // set before the first Take and not changed afterwards. The methods may be called by any
 // goroutine.
 type Server struct {
@@ -54,6 +54,7 @@ type Server struct {
 	mu       sync.Mutex
 	listener net.Listener  // nil without the name
 	accepted chan struct{} // closed when listener's loop has returned
+	released bool          // the name is somebody else's from now on
 	closing  bool
 	outcome  any
 	conns    map[*net.UnixConn]struct{} // answered by a goroutine that wg owns
@@ -105,7 +106,7 @@ func (s *Server) take(ctx context.Context) (path string, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || s.released {
 		_ = l.Close()
 		return path, net.ErrClosed
 	}
@@ -119,15 +120,17 @@ func (s *Server) take(ctx context.Context) (path string, err error) {
 func (s *Server) has() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || s.released {
 		return false, net.ErrClosed
 	}
 	return s.listener != nil, nil
 }
 
-// Inherit is Take from a process that will release the name: it tries again, with this pause
-// in between, until that has happened or ctx is done, when it returns the context's error.
-func (s *Server) Inherit(ctx context.Context, pause time.Duration) error {
+// Inherit is Take from a process that will release the name: it tries again, first after the
+// pause and each time after twice as long, up to the longest, until that has happened or ctx
+// is done, when it returns the context's error. net.ErrClosed says that this server has released
+// it meanwhile.
+func (s *Server) Inherit(ctx context.Context, pause, longest time.Duration) error {
 	for {
 		if _, err := s.take(ctx); !errors.Is(err, conn.ErrSocketLive) {
 			return err
@@ -137,16 +140,17 @@ func (s *Server) Inherit(ctx context.Context, pause time.Duration) error {
 			return ctx.Err()
 		case <-time.After(pause):
 		}
+		pause = min(2*pause, longest)
 	}
 }
 
 // Release gives the name up: the socket and its lock are gone when it returns, and a successor
-// can take them. Who is connected stays so: a hand-over has an answer to give. Without the name
-// it does nothing.
+// can take them. Who is connected stays so: a hand-over has an answer to give. The server does
+// not take the name again, nor does one that waits for it.
 func (s *Server) Release() {
 	s.mu.Lock()
 	l, accepted := s.listener, s.accepted
-	s.listener = nil
+	s.listener, s.released = nil, true
 	s.mu.Unlock()
 	if l != nil {
 		_ = l.Close()

@@ -137,19 +137,19 @@ func TestPeers(t *testing.T) {
 		}
 	})
 	for _, c := range []struct {
-		uid, euid           int
-		mayAsk, mayAnswerTo bool
+		uid, other        int // the other is a server's own user, and a state directory's owner
+		mayAsk, mayAnswer bool
 	}{
 		{1000, 1000, true, true},
 		{0, 1000, true, true},
 		{1001, 1000, false, false},
-		{1000, 0, false, true}, // root asks anybody's server, and root's server hears root
+		{1000, 0, false, false}, // where root's server is expected nobody else is believed
 		{0, 0, true, true},
 	} {
-		t.Run(fmt.Sprintf("uid %d and euid %d", c.uid, c.euid), func(t *testing.T) {
+		t.Run(fmt.Sprintf("uid %d and %d", c.uid, c.other), func(t *testing.T) {
 			p := Peer{UID: c.uid}
-			if p.mayAsk(c.euid) != c.mayAsk || p.mayAnswer(c.euid) != c.mayAnswerTo {
-				t.Errorf("may ask %t, may answer %t; want %t, %t", p.mayAsk(c.euid), p.mayAnswer(c.euid), c.mayAsk, c.mayAnswerTo)
+			if p.mayAsk(c.other) != c.mayAsk || p.mayAnswer(c.other) != c.mayAnswer {
+				t.Errorf("may ask %t, may answer %t; want %t, %t", p.mayAsk(c.other), p.mayAnswer(c.other), c.mayAsk, c.mayAnswer)
 			}
 		})
 	}
@@ -234,7 +234,7 @@ func TestHandOver(t *testing.T) {
 	next := newStage(t, g.path)
 	next.server.Version = "v2"
 	inherited := make(chan error, 1)
-	go func() { inherited <- next.server.Inherit(context.Background(), time.Millisecond) }()
+	go func() { inherited <- next.server.Inherit(context.Background(), time.Millisecond, time.Millisecond) }()
 	if a := g.must(Request{Verb: "who"}); a.Version != "v1" {
 		t.Fatalf("version %s answers before the release", a.Version)
 	}
@@ -264,7 +264,7 @@ func TestHandOver(t *testing.T) {
 	t.Run("who does not get the name in time is told", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := newStage(t, g.path).server.Inherit(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		if err := newStage(t, g.path).server.Inherit(ctx, time.Hour, time.Hour); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/holdfast-server/holdfast/certs"
+)
+
+// reload is what SIGHUP means. A supervisor that is told of a beginning waits for the end, so
+// whatever the certificates come from, there is one.
+func (h *house) reload() {
+	h.supervisor.reloading()
+	switch {
+	case h.certificates.reload != nil:
+		h.certificates.reload() // reloadWhenAsked tells the end
+		return
+	case h.certificates.selector == nil:
+		h.log.Info("nothing to reload: there are no certificates")
+	default:
+		h.log.Info("nothing to reload: the local CA renews its certificate by itself")
+	}
+	h.supervisor.reloaded()
+}
+
+// reloadWhenAsked reloads the pairs on SIGHUP.
+func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <-chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-asked:
+			end := h.endReload(reloadPatience)
+			_ = h.reloadPairs(ctx, pairs) // it is in the log
+			end()
+		}
+	}
+}
+
+// endReload returns what tells a supervisor that a reload is over. It is told so after this
+// time in any case: a disk that hangs keeps the old certificates, which is no reason to call the
+// service stuck and to stop it.
+func (h *house) endReload(patience time.Duration) (end func()) {
+	late := time.AfterFunc(patience, func() {
+		h.log.Error("the reload takes long; the old certificates stay until it is done")
+		h.supervisor.reloaded()
+	})
+	return func() {
+		if late.Stop() {
+			h.supervisor.reloaded()
+		}
+	}
+}
+
+// reloadPairs reloads the pairs, and logs how that went.
+func (h *house) reloadPairs(ctx context.Context, pairs *certs.Files) error {
+	err := pairs.Reload(ctx)
+	switch {
+	case err == nil:
+		h.log.Info("certificates reloaded")
+	case ctx.Err() == nil:
+		h.log.Error("reload failed, the old certificates stay", "error", err)
+	}
+	return err
+}
