@@ -55,6 +55,7 @@ var rooms = []room{
 	{"certs/store", []string{"certs"}, nil, "a store in a directory is the state's, and knows nothing else of ours"},
 	{"certs/renewal", []string{"certs", "certs/store"}, nil, "who renews is given an issuer, and sees no CA"},
 	{"certs/acme", []string{"certs", "certs/store", "certs/renewal"}, nil, "ACME issues what renewal asks for, and answers challenges from the store"},
+	{"certs/acme/acmetest", nil, nil, "a CA for tests is a process, whatever asks it"},
 	{"certs/*", []string{"certs", "certs/store"}, nil, "a store holds values and knows nothing else of ours"},
 	{"tlsconf", nil, nil, "the TLS policy takes a GetCertificate function and needs no package for it"},
 	{"lifecycle", nil, nil, "a stop drains an interface; what stands behind it is cmd's business"},
@@ -76,7 +77,7 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "certs/acme", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
+	{"net/http", []string{"certs", "certs/acme", "certs/acme/acmetest", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
 		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
 	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},

@@ -1,0 +1,125 @@
+package acme
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+
+	"github.com/holdfast-server/holdfast/certs/store"
+)
+
+// account is the key by which the CA knows us. It lives in the store, so that replicas
+// and restarts are one account to the CA, which limits how many may be made.
+type account struct {
+	store store.Store
+	name  string
+	log   *slog.Logger
+
+	mu  sync.Mutex
+	key *ecdsa.PrivateKey // nil before the first use
+	own bool              // key was made while the store could not be asked
+}
+
+func newAccount(o *Options) *account {
+	sum := sha256.Sum256([]byte(o.Directory + "\n" + o.Email))
+	return &account{store: o.Store, name: "account/" + hex.EncodeToString(sum[:]), log: o.Log}
+}
+
+// signer returns the account's key: that of the store, or a new one that is kept there.
+// While the store cannot be asked, it is a key of this process alone, which must not
+// replace the one that may be there.
+func (a *account) signer(ctx context.Context) (*ecdsa.PrivateKey, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.key != nil && !a.own {
+		return a.key, nil
+	}
+	stored, err := a.load(ctx)
+	switch {
+	case err == nil:
+		if key, ok := parseAccountKey(stored); ok {
+			a.key, a.own = key, false
+			return key, nil
+		}
+		return a.replace(ctx, stored)
+	case errors.Is(err, fs.ErrNotExist):
+		return a.make(ctx)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	a.log.Warn("the store does not give the ACME account's key: this process uses one of its own", "store", a.store.String(), "error", err)
+	if a.key == nil {
+		a.key, err = newKey()
+		a.own = true
+		return a.key, err
+	}
+	return a.key, nil
+}
+
+func (a *account) load(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return a.store.Get(ctx, a.name)
+}
+
+func (a *account) save(ctx context.Context, name string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return a.store.Put(ctx, name, value, nil)
+}
+
+// replace puts a key that cannot be used where people can look at it, and makes a new
+// one. If it cannot be put there, it is lost: a key that nobody can read is no loss.
+func (a *account) replace(ctx context.Context, bad []byte) (*ecdsa.PrivateKey, error) {
+	aside := "aside/" + a.name
+	err := a.save(ctx, aside, bad)
+	a.log.Warn("the ACME account's key in the store is damaged: it is set aside, and a new account is made",
+		"store", a.store.String(), "aside", aside, "error", err)
+	return a.make(ctx)
+}
+
+// make keeps the key that was made in an outage of the store, if there was one: the CA
+// knows it.
+func (a *account) make(ctx context.Context) (*ecdsa.PrivateKey, error) {
+	if a.key == nil {
+		key, err := newKey()
+		if err != nil {
+			return nil, err
+		}
+		a.key = key
+	}
+	der, err := x509.MarshalECPrivateKey(a.key)
+	if err != nil {
+		return nil, err
+	}
+	err = a.save(ctx, a.name, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	if a.own = err != nil; a.own {
+		a.log.Warn("the ACME account's key cannot be stored: a restart will make another account", "store", a.store.String(), "error", err)
+	}
+	return a.key, nil
+}
+
+func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+
+// parseAccountKey reads a P-256 key, SEC 1 or PKCS #8.
+func parseAccountKey(text []byte) (*ecdsa.PrivateKey, bool) {
+	block, rest := pem.Decode(text)
+	if block == nil || len(rest) > 0 {
+		return nil, false
+	}
+	key, err := x509.ParseECPrivateKey(block.Bytes)
+	if err != nil {
+		parsed, _ := x509.ParsePKCS8PrivateKey(block.Bytes)
+		key, _ = parsed.(*ecdsa.PrivateKey)
+	}
+	return key, key != nil && key.Curve == elliptic.P256()
+}
