@@ -1,9 +1,3 @@
-// Package store keeps what certificates need over restarts and between replicas: small
-// values under names, and leases that let one replica at a time do a piece of work.
-//
-// Names are paths of segments of [a-z0-9._-], joined by "/": "cert/example.org",
-// "account/3f2a…", "challenge/…", "ledger/example.org". A value is at most MaxValueBytes
-// long and is replaced whole: a reader gets the old one or the new one.
 package store
 
 import (

@@ -77,7 +77,7 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "certs/acme", "certs/acme/acmetest", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
+	{"net/http", []string{"certs", "certs/acme", "certs/acme/acmetest", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant", "certs/kubestore/kubetest"}, false,
 		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
 	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},
@@ -92,6 +92,7 @@ var guests = []guest{
 	{"golang.org/x/term", []string{"cmd/holdfast"}, false, "and whether that goes to a terminal"},
 	{"github.com/coder/websocket", []string{"http1/nethttp"}, true, "a library of handlers runs on the adaptor"},
 	{"github.com/prometheus", []string{"http1/observe"}, false, "metrics are its client's: whoever counts something else hands over figures"},
+	{"github.com/redis/go-redis/v9", []string{"certs/redisstore"}, false, "one package speaks to one store"},
 	{"github.com/chromedp", []string{"cmd/holdfast"}, true, "a browser drives the end-to-end tests"},
 }
 

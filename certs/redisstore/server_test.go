@@ -1,0 +1,237 @@
+package redisstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// redisServer is a real Redis on a port of loopback.
+type redisServer struct {
+	addr   string
+	dir    string
+	args   []string
+	cmd    *exec.Cmd
+	output *bytes.Buffer
+	ended  chan struct{}
+}
+
+// startRedis starts a server and waits until it answers. Without the program the test
+// skips, unless HOLDFAST_CI=1 promises that it is there.
+func startRedis(t *testing.T, args ...string) *redisServer {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		const message = "this test drives redis-server, which is not installed: apt-get install redis-server"
+		if os.Getenv("HOLDFAST_CI") == "1" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	r := &redisServer{dir: t.TempDir(), args: args}
+	t.Cleanup(func() { r.kill(t) })
+	for range 5 { // somebody else may take the port between our look and Redis's
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.addr = l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if r.start(t) {
+			return r
+		}
+	}
+	t.Fatalf("redis-server does not start:\n%s", r.output)
+	return nil
+}
+
+// start begins the process and tells whether it answers.
+func (r *redisServer) start(t *testing.T) bool {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(r.addr)
+	r.output, r.ended = new(bytes.Buffer), make(chan struct{})
+	portFlag := "--port"
+	for _, arg := range r.args {
+		if strings.HasPrefix(arg, "--tls-cert-file") {
+			portFlag = "--tls-port"
+		}
+	}
+	args := []string{portFlag, port, "--bind", "127.0.0.1", "--dir", r.dir, "--save", "", "--appendonly", "no", "--dbfilename", "dump.rdb"}
+	if portFlag == "--tls-port" {
+		args = append(args, "--port", "0")
+	}
+	r.cmd = exec.Command("redis-server", append(args, r.args...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.output, r.output
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		_ = cmd.Wait() // killed
+		close(ended)
+	}(r.cmd, r.ended)
+	return r.answers(t)
+}
+
+// answers waits until the port takes connections, or the process is gone.
+func (r *redisServer) answers(t *testing.T) bool {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	pause := time.NewTicker(5 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr)
+		if err == nil {
+			_ = c.Close() // it was a question
+			return true
+		}
+		select {
+		case <-r.ended:
+			return false
+		case <-ctx.Done():
+			return false
+		case <-pause.C:
+		}
+	}
+}
+
+// kill ends the process as a crash does.
+func (r *redisServer) kill(t *testing.T) {
+	t.Helper()
+	if r.cmd == nil || r.cmd.Process == nil {
+		return
+	}
+	if err := r.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	<-r.ended
+}
+
+func (r *redisServer) url() string { return "redis://" + r.addr }
+
+// ask sends a command beside the store.
+func (r *redisServer) ask(t *testing.T, command ...any) any {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: r.addr, DisableIdentity: true, Protocol: 2})
+	defer func() { _ = c.Close() }() // it has answered
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	answer, err := c.Do(ctx, command...).Result()
+	if err != nil {
+		t.Fatalf("%v: %v", command, err)
+	}
+	return answer
+}
+
+func open(t *testing.T, address string) *Store {
+	t.Helper()
+	s, err := Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// front stands before a server as a load balancer does, and can be pointed elsewhere, or
+// at nothing.
+type front struct {
+	l net.Listener
+
+	mu     sync.Mutex
+	target string // "" swallows what comes and answers nothing
+	conns  map[net.Conn]bool
+	work   sync.WaitGroup
+}
+
+func startFront(t *testing.T, target string) *front {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{l: l, target: target, conns: make(map[net.Conn]bool)}
+	f.work.Go(f.accept)
+	t.Cleanup(func() {
+		_ = l.Close() // accept ends
+		f.point("")
+		f.work.Wait()
+	})
+	return f
+}
+
+func (f *front) url() string { return "redis://" + f.l.Addr().String() }
+
+// point sends new connections to target and cuts the old ones.
+func (f *front) point(target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.target = target
+	for c := range f.conns {
+		_ = c.Close() // that is the cut
+	}
+	clear(f.conns)
+}
+
+// keep remembers a connection for the cut.
+func (f *front) keep(c net.Conn) (target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conns[c] = true
+	return f.target
+}
+
+func (f *front) accept() {
+	for {
+		c, err := f.l.Accept()
+		if err != nil {
+			return
+		}
+		f.work.Go(func() { f.serve(c) })
+	}
+}
+
+func (f *front) serve(c net.Conn) {
+	defer func() { _ = c.Close() }() // cut, or ended
+	target := f.keep(c)
+	if target == "" {
+		_, _ = new(bytes.Buffer).ReadFrom(c) // until the client gives up
+		return
+	}
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	f.keep(server)
+	f.work.Go(func() {
+		defer func() { _ = server.Close() }()
+		_, _ = copyAll(server, c)
+	})
+	_, _ = copyAll(c, server)
+}
+
+// withPassword is the URL with user information.
+func withPassword(t *testing.T, address, user, password string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(user, password)
+	return u.String()
+}

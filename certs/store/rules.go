@@ -1,0 +1,138 @@
+package store
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/holdfast-server/holdfast/certs"
+)
+
+// ErrOutdated is what Rules say of a certificate that is sound and has ended: it is not
+// used, and not put aside either, since the clock may be what is wrong.
+var ErrOutdated = errors.New("the certificate has ended")
+
+// ticketSecretBytes is the length of the secret that ticket keys are derived from.
+const ticketSecretBytes = 32
+
+// Rules tell what a sound value is, by its name. No error repeats bytes of a value.
+type Rules struct {
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Own tells of a self-signed certificate that it is ours; nil if none can be.
+	Own func(leaf *x509.Certificate) bool
+}
+
+// Check returns why value cannot be what belongs under name. Names that it does not know
+// pass.
+func (r Rules) Check(name string, value []byte) error {
+	kind, rest, _ := strings.Cut(name, "/")
+	switch kind {
+	case "cert":
+		return r.CheckBundle(rest, value)
+	case "account":
+		return CheckAccountKey(value)
+	case "secret":
+		return CheckTicketSecret(value)
+	case "challenge", "ledger", "budget":
+		if !json.Valid(value) {
+			return errors.New("no valid JSON")
+		}
+	}
+	return nil
+}
+
+// CheckBundle returns why bundle cannot be served for host: PEM that is damaged or cut
+// short, a key that belongs to another certificate, another host's, self-signed without
+// being ours, dates that cannot be. ErrOutdated when it has ended.
+func (r Rules) CheckBundle(host string, bundle []byte) error {
+	c, err := certs.ParseBundle("store", bundle)
+	if err != nil {
+		return err
+	}
+	leaf := c.Leaf()
+	if err := leaf.VerifyHostname(host); err != nil {
+		return fmt.Errorf("the certificate is not for %s", host)
+	}
+	if !leaf.NotBefore.Before(leaf.NotAfter) {
+		return errors.New("the certificate ends before it begins")
+	}
+	selfSigned := bytes.Equal(leaf.RawIssuer, leaf.RawSubject) && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil
+	if selfSigned && (r.Own == nil || !r.Own(leaf)) {
+		return errors.New("the certificate is self-signed, and not by us")
+	}
+	if r.now().After(leaf.NotAfter) {
+		return fmt.Errorf("%w, at %s", ErrOutdated, leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (r Rules) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}
+
+// CheckAccountKey returns why value is not the PEM of one RSA or ECDSA key, which ACME
+// signs with (RFC 8555 §6.2). SEC 1, PKCS #1 and PKCS #8 are read.
+func CheckAccountKey(value []byte) error {
+	block, rest := pem.Decode(value)
+	if block == nil {
+		return errors.New("no PEM block")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return errors.New("more than one PEM block")
+	}
+	var key any
+	var err error
+	switch block.Type {
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	default:
+		return errors.New("the PEM block is no private key")
+	}
+	switch key.(type) {
+	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+		if err == nil {
+			return nil
+		}
+	}
+	// What the parsers say may repeat what they read.
+	return errors.New("no RSA or ECDSA private key")
+}
+
+// CheckTicketSecret returns why value is not 32 bytes in hexadecimal.
+func CheckTicketSecret(value []byte) error {
+	secret, err := hex.DecodeString(string(bytes.TrimSpace(value)))
+	if err != nil {
+		return errors.New("not hexadecimal") // the decoder's words repeat a byte
+	}
+	if len(secret) != ticketSecretBytes {
+		return fmt.Errorf("%d bytes, want %d", len(secret), ticketSecretBytes)
+	}
+	return nil
+}
+
+// Newer tells whether the certificate in bundle a was issued after the one in b. Names of
+// other values are never newer.
+func Newer(name string, a, b []byte) bool {
+	if !strings.HasPrefix(name, "cert/") {
+		return false
+	}
+	first, errA := certs.ParseBundle("store", a)
+	second, errB := certs.ParseBundle("store", b)
+	return errA == nil && errB == nil && first.NotBefore.After(second.NotBefore)
+}
