@@ -10,6 +10,7 @@ type commandLine struct {
 	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
+	Doctor   doctorCmd   `cmd:"" help:"Look at this host as a public CA will (DNS, CAA, ports, clock, store), and say what to do."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -87,8 +88,58 @@ type checkCmd struct {
 	serveCmd
 }
 
+// doctorCmd takes those settings of a server that decide whether a CA's challenges arrive.
+type doctorCmd struct {
+	Domain []string `arg:"" optional:"" name:"domain" alone:"" help:"The host names that need a certificate."`
+
+	HTTPS         string   `name:"https" group:"Listeners" placeholder:"ADDR" default:":443" brief:"" help:"Where the server listens for HTTPS, or will: host:port, or off. A port that is free is opened for a moment."`
+	HTTP          string   `name:"http" group:"Listeners" placeholder:"ADDR" default:":80" brief:"" help:"The same for plain HTTP."`
+	DialHTTPSPort string   `name:"dial-https-port" group:"Listeners" placeholder:"N" default:"443" alone:"" help:"The port that the CA dials for HTTPS, 443 for every public one."`
+	DialHTTPPort  string   `name:"dial-http-port" group:"Listeners" placeholder:"N" default:"80" alone:"" help:"The same for plain HTTP, 80 for every public one."`
+	Resolver      []string `name:"resolver" group:"DNS" placeholder:"ADDR" sep:"none" alone:"" brief:"" help:"Ask this resolver in place of those of /etc/resolv.conf: an address, with or without a port. Repeatable."`
+	ACMEDirectory string   `name:"acme-directory" group:"Certificates" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory, or staging for the staging CA of Let's Encrypt."`
+	CertStore     string   `name:"cert-store" group:"Certificates" placeholder:"URL" computed:"below --state" help:"Where certificates will be kept: dir:PATH. Other stores are not looked at."`
+	State         string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: a running server is found by it."`
+	Config        string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+	JSON          bool     `name:"json" group:"Output" brief:"" help:"As one JSON object, which is the form wherever the output is no terminal."`
+}
+
 type certsCmd struct {
-	CA certsCACmd `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+	List    certsListCmd    `cmd:"" name:"list" help:"List the certificates of a running server: their expiry, and when each is renewed and why then."`
+	Explain certsExplainCmd `cmd:"" name:"explain" help:"Say why a running server renews the certificate for a host when it does, or why it cannot."`
+	Renew   certsRenewCmd   `cmd:"" name:"renew" help:"Have a running server renew the certificate for a host now."`
+	CA      certsCACmd      `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+	Trust   certsTrustCmd   `cmd:"" name:"trust" help:"Have this machine's programs and browsers trust the local CA."`
+	Untrust certsUntrustCmd `cmd:"" name:"untrust" help:"Take out of the stores what certs trust put there."`
+}
+
+// trustFlags say which CA is meant, and where to.
+type trustFlags struct {
+	State  string `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: its local CA is meant."`
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config, which may name its state directory."`
+	Only   string `name:"only" group:"Stores" placeholder:"system|browsers" alone:"" brief:"" help:"The system's store alone, which needs root, or the NSS databases of this user's browsers alone."`
+	DryRun bool   `name:"dry-run" group:"Consent" brief:"" help:"Print the commands and run none."`
+	Yes    bool   `name:"yes" group:"Consent" brief:"" help:"Do not ask. Without a terminal it is needed."`
+}
+
+type certsTrustCmd struct{ trustFlags }
+
+type certsUntrustCmd struct{ trustFlags }
+
+type certsListCmd struct {
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type certsExplainCmd struct {
+	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type certsRenewCmd struct {
+	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	serverFlags
 }
 
 // certsCACmd takes those settings of a server that decide about its local CA.
