@@ -37,9 +37,9 @@ func readRegular(what, path string, limitBytes int64) (content []byte, mode fs.F
 func readFault(what, path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s %s does not exist: check the path (%w)", what, path, fs.ErrNotExist)
+		return fmt.Errorf("%s %s: %w: check the path", what, path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s %s may not be read: let the user that runs holdfast read it (%w)", what, path, fs.ErrPermission)
+		return fmt.Errorf("%s %s: %w: let the user that runs holdfast read it", what, path, fs.ErrPermission)
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {

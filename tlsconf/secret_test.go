@@ -102,7 +102,7 @@ func TestReadSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, path, want string }{
-		{"none there", good + "x", "cluster secret file " + good + "x does not exist: check the path"},
+		{"none there", good + "x", "cluster secret file " + good + "x: file does not exist: check the path"},
 		{"a directory", filepath.Dir(good), "is no regular file: check the path"},
 		{"a pipe, which is not waited for", fifo, "is no regular file: check the path"},
 		{"a device without an end", "/dev/zero", "is no regular file: check the path"},
