@@ -29,8 +29,8 @@ func (s *Server) Refusals() map[string]int64 { return s.tracker.turnedAway(overC
 
 // HandshakeFailures is how many connections came to no TLS session so far, by why: "timeout",
 // "preface" (a trusted proxy sent none, or a broken one), "not-tls", "unknown-name" (no
-// certificate has it), "alert" (the client did not like ours), "peer-left", or "protocol"
-// for all else, such as no version in common. They add up to the ledger's HandshakeFailed.
+// certificate has it), "alert" (the client did not like ours), "client-certificate" (there was
+// none, or a bad one, where we ask for it), "peer-left", or "protocol" for all else, such as no version in common. They add up to the ledger's HandshakeFailed.
 // Every reason is in it.
 func (s *Server) HandshakeFailures() map[string]int64 {
 	return s.tracker.turnedAway(tooLong, noCommonGround)
@@ -49,6 +49,7 @@ const (
 	notTLS
 	unknownName
 	alerted
+	badClient
 	leftEarly
 	noCommonGround
 	turnedKinds
@@ -57,7 +58,7 @@ const (
 // String is what a metric calls it. The names are stable.
 func (k turned) String() string {
 	return [...]string{"connections", "connections-per-ip", "stopping",
-		"timeout", "preface", "not-tls", "unknown-name", "alert", "peer-left", "protocol"}[k]
+		"timeout", "preface", "not-tls", "unknown-name", "alert", "client-certificate", "peer-left", "protocol"}[k]
 }
 
 // turnedAway is a stretch of the counters, by name.
@@ -71,14 +72,19 @@ func (t *tracker) turnedAway(first, last turned) map[string]int64 {
 	return counted
 }
 
-// nameless is what crypto/tls says when no certificate was found for the name that was
-// asked for. It has no type.
-const nameless = "tls: no certificates configured"
+const (
+	// nameless is what crypto/tls says when no certificate was found for the name that was
+	// asked for. It has no type.
+	nameless = "tls: no certificates configured"
+	// bare is what it says of a client without the certificate that is required.
+	bare = "tls: client didn't provide a certificate"
+)
 
 // failure tells apart why a handshake failed.
 func (c *Conn) failure(err error) turned {
 	var header tls.RecordHeaderError
 	var op *net.OpError
+	var client *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, ErrHandshakeTimeout):
 		return tooLong
@@ -90,6 +96,8 @@ func (c *Conn) failure(err error) turned {
 		return alerted
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return leftEarly
+	case errors.As(err, &client), err.Error() == bare:
+		return badClient
 	case err.Error() == nameless:
 		return unknownName
 	}

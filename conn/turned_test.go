@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/netip"
@@ -129,6 +130,18 @@ func TestHandshakeFailuresByReason(t *testing.T) {
 		{"protocol", func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("told to fail") }
 		}, func(p *peer) { _ = tls.Client(p.Conn, clientTLS()).Handshake() }},
+		{"client-certificate", func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert }, func(p *peer) {
+			c := tls.Client(p.Conn, clientTLS())
+			_ = c.Handshake()
+			_, _ = c.Read(make([]byte, 1)) // the alert comes behind TLS 1.3's handshake
+		}},
+		{"client-certificate", func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool() }, func(p *peer) {
+			config := clientTLS()
+			config.Certificates = []tls.Certificate{certificate()} // of nobody's CA
+			c := tls.Client(p.Conn, config)
+			_ = c.Handshake()
+			_, _ = c.Read(make([]byte, 1))
+		}},
 		{"unknown-name", func(c *tls.Config) {
 			c.Certificates = nil
 			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
@@ -136,8 +149,8 @@ func TestHandshakeFailuresByReason(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			inWorld(t, options{tls: true, config: c.config}, func(t *testing.T, w *world) {
-				if got := w.server.HandshakeFailures(); len(got) != 7 || total(got) != 0 {
-					t.Errorf("at first %v, want seven reasons and nothing counted", got)
+				if got := w.server.HandshakeFailures(); len(got) != 8 || total(got) != 0 {
+					t.Errorf("at first %v, want eight reasons and nothing counted", got)
 				}
 				p := w.dialRaw()
 				c.client(p)

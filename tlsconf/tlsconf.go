@@ -14,9 +14,9 @@ import "crypto/tls"
 //   - Renegotiation does not exist on the server side of crypto/tls.
 //
 // Session tickets are on, with keys that crypto/tls makes and rotates by itself and
-// keeps in the Config: the returned one must be used as it is for all connections. A
-// clone per connection, also one from GetConfigForClient, would make its own keys, and
-// no client could resume.
+// keeps in the Config, unless [TicketKeys] sets others: the returned one must be used as it
+// is for all connections. A clone per connection would have keys of its own, and no client
+// could resume.
 //
 // getCertificate is asked in every full handshake; (nil, nil) ends it with
 // unrecognized_name (RFC 6066 §3), an error with internal_error.

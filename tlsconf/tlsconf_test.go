@@ -31,7 +31,7 @@ const (
 )
 
 // certificate makes a self-signed one for a.example.
-func certificate(t *testing.T, key crypto.Signer) *tls.Certificate {
+func certificate(t testing.TB, key crypto.Signer) *tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -46,7 +46,7 @@ func certificate(t *testing.T, key crypto.Signer) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func ecdsaCertificate(t *testing.T) *tls.Certificate {
+func ecdsaCertificate(t testing.TB) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

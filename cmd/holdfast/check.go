@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-server/holdfast/certs"
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1/observe"
+	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
 // run checks what serve would check, and what it would meet when it opens its listeners
@@ -81,25 +82,39 @@ func (s *settings) bindBriefly(want wantedListener) error {
 func (s *settings) shares(name string) bool { return s.ReusePort && name != "admin" }
 
 func (s *settings) certificateObstacles() (warnings, faults []fault) {
-	if len(s.Pairs) == 0 {
+	if s.usesLocalCA() {
 		if f := s.stateObstacle(); f != nil {
 			faults = append(faults, *f)
 		}
-		return nil, faults
 	}
-	pairs, errs := certs.LoadFiles(s.Pairs, time.Now, slog.New(slog.DiscardHandler))
-	for _, err := range errs {
-		faults = append(faults, fault{What: plain(err.Error())})
-	}
-	if len(errs) > 0 {
-		return nil, faults
-	}
-	for _, status := range pairs.Status() {
-		for _, w := range status.Warnings {
+	note := func(met []string, errs ...error) {
+		for _, w := range met {
 			warnings = append(warnings, fault{What: plain(w)})
 		}
+		for _, err := range errs {
+			faults = append(faults, fault{What: plain(err.Error())})
+		}
 	}
-	return warnings, nil
+	log := slog.New(slog.DiscardHandler)
+	pairs, errs := certs.LoadFiles(s.Pairs, time.Now, log)
+	note(nil, errs...)
+	if pairs != nil {
+		for _, status := range pairs.Status() {
+			note(status.Warnings)
+		}
+	}
+	clients, errs := tlsconf.LoadClientCAs(s.ClientCAs, time.Now, log)
+	note(nil, errs...)
+	if clients != nil {
+		note(clients.Warnings())
+	}
+	if s.ClusterSecretFile != "" {
+		_, met, err := tlsconf.ReadSecret(s.ClusterSecretFile)
+		if note(met); err != nil {
+			note(nil, err)
+		}
+	}
+	return warnings, faults
 }
 
 // stateObstacle looks at the state directory without opening it: a lock file that root
@@ -163,19 +178,38 @@ func (s *settings) describe(w io.Writer) {
 	}
 	if s.HTTPS != "" {
 		fmt.Fprintf(table, "certificates\t%s\n", s.certificateSource())
+		if rule := s.clientRule(); rule != "" {
+			fmt.Fprintf(table, "clients\t%s\n", rule)
+		}
 	}
 	fmt.Fprintf(table, "drain\t%v, then %v at most; a supervisor has to grant %v\n", s.DrainDelay, s.DrainTimeout, s.graceNeeded())
 }
 
 func (s *settings) certificateSource() string {
-	if len(s.Pairs) == 0 {
-		return "the local CA in " + plain(s.StateDir)
-	}
-	var files []string
+	var sources []string
 	for _, p := range s.Pairs {
-		files = append(files, plain(p.CertFile))
+		sources = append(sources, plain(p.CertFile))
 	}
-	return strings.Join(files, ", ")
+	if s.usesLocalCA() {
+		sources = append(sources, "the local CA in "+plain(s.StateDir))
+	}
+	return strings.Join(sources, ", ")
+}
+
+// clientRule is what clients have to show, "" for nothing.
+func (s *settings) clientRule() string {
+	var files []string
+	for _, file := range s.ClientCAs {
+		files = append(files, plain(file))
+	}
+	from := strings.Join(files, ", ")
+	switch {
+	case from == "":
+		return ""
+	case s.ClientAuth == tlsconf.RequestCertificate:
+		return "may show a certificate signed by " + from
+	}
+	return "have to show a certificate signed by " + from
 }
 
 // graceNeeded is what whoever stops the server has to wait before it kills: the last

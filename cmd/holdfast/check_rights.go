@@ -49,7 +49,7 @@ func (p *pod) checkRights() {
 
 // checkState: without certificate files the server keeps a local CA, and has to write.
 func (p *pod) checkState() {
-	if p.settings.HTTPS == "" || len(p.settings.Pairs) > 0 {
+	if p.settings.HTTPS == "" || !p.settings.usesLocalCA() {
 		return
 	}
 	if p.settings.StateDir == "" {
@@ -80,12 +80,15 @@ func (p *pod) checkCAs(volume place) {
 	}
 }
 
-// checkFiles: the pairs have to be there, readable, and renewed in place.
+// checkFiles: the pairs and the cluster's secret have to be there, readable, and renewed in place.
 func (p *pod) checkFiles() {
 	for _, pair := range p.settings.Pairs {
 		for _, file := range []string{pair.CertFile, pair.KeyFile} {
 			p.checkPairFile(path.Clean("/" + file))
 		}
+	}
+	if file := p.settings.ClusterSecretFile; file != "" {
+		p.checkPairFile(path.Clean("/" + file))
 	}
 }
 

@@ -49,6 +49,37 @@ func TestCheck(t *testing.T) {
 			t.Errorf("a key of another certificate: exit %d\n%s%s", r.exit, r.out, r.err)
 		}
 	})
+	t.Run("pairs and a local name are both named, and what clients have to show", func(t *testing.T) {
+		a := newAuthority(t)
+		cert, key := a.pairPEM(2, time.Hour)
+		certFile, caFile := writeFile(t, "site.pem", cert+key), writeFile(t, "ca.pem", a.caPEM())
+		r := check(t, testEnvironment(t), root, "--cert", certFile, "--key", certFile, "--local-name", "dev.test", "--state", "/state",
+			"--client-ca", caFile, "--client-auth", "request")
+		for _, want := range []string{"certificates  " + certFile + ", the local CA in /state\n", "clients       may show a certificate signed by " + caFile + "\n"} {
+			if r.exit != 0 || !strings.Contains(r.out, want) {
+				t.Errorf("exit %d, without %q\n%s%s", r.exit, want, r.out, r.err)
+			}
+		}
+	})
+	t.Run("files about TLS are read, and all their faults come at once", func(t *testing.T) {
+		secret := writeFile(t, "secret", "hunter2")
+		r := check(t, testEnvironment(t), root, "--client-ca", "/nowhere.pem", "--client-ca", writeFile(t, "empty.pem", ""), "--cluster-secret-file", secret)
+		for _, want := range []string{"client CA file /nowhere.pem: file does not exist", "empty.pem holds no PEM certificate", "cluster secret file " + secret + " is no secret: it has 7 bytes"} {
+			if r.exit != 1 || r.out != "" || !strings.Contains(r.err, want) || strings.Contains(r.err, "hunter2") {
+				t.Errorf("exit %d, without %q\n%s%s", r.exit, want, r.out, r.err)
+			}
+		}
+	})
+	t.Run("a secret that every user can read is a warning", func(t *testing.T) {
+		secret := writeFile(t, "secret", strings.Repeat("0f1e", 16))
+		if err := os.Chmod(secret, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r := check(t, testEnvironment(t), root, "--cluster-secret-file", secret)
+		if r.exit != 0 || !strings.HasPrefix(r.err, "holdfast: warning: cluster secret file "+secret+" can be read by every user") {
+			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
+		}
+	})
 	t.Run("all layers count, and all their faults come at once", func(t *testing.T) {
 		file := writeFile(t, "holdfast.toml", "stall-timeout = 'soon'\nmax-fields = 0\n")
 		r := check(t, testEnvironment(t, "HOLDFAST_IDLE_TIMEOUT=60"), "/nowhere/at/all", "--config", file, "--log", "xml", "--bogus")

@@ -90,13 +90,38 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 // pairPEM is a certificate for localhost and 127.0.0.1 and its key.
 func (a *authority) pairPEM(serial int64, until time.Duration) (cert, key string) {
 	a.t.Helper()
-	k := newKey(a.t)
-	template := &x509.Certificate{
+	return a.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(until),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
-	}
+		NotAfter: time.Now().Add(until), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// namedPEM is a certificate for these names with its key, in one text.
+func (a *authority) namedPEM(names ...string) string {
+	a.t.Helper()
+	cert, key := a.issue(&x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: names, NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	return cert + key
+}
+
+// clientPEM is a certificate for a client with its key, in one text.
+func (a *authority) clientPEM(name string, until time.Duration) string {
+	a.t.Helper()
+	cert, key := a.issue(&x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(until),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return cert + key
+}
+
+// issue signs a certificate, valid for two hours already, with a key of its own.
+func (a *authority) issue(template *x509.Certificate) (cert, key string) {
+	a.t.Helper()
+	k := newKey(a.t)
+	template.NotBefore, template.KeyUsage = time.Now().Add(-2*time.Hour), x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, k.Public(), a.key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -109,6 +134,11 @@ func (a *authority) pairPEM(serial int64, until time.Duration) (cert, key string
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	return block("CERTIFICATE", der), block("PRIVATE KEY", keyDER)
+}
+
+// caPEM is the CA's certificate.
+func (a *authority) caPEM() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
 }
 
 // trust is a client's TLS configuration that trusts this CA and resumes no session, so

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-server/holdfast/certs"
 	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
+	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
 // A layerRow gives one setting a different value in each layer.
@@ -42,6 +43,9 @@ var layerRows = []layerRow{
 		certs.DefaultForUnknown, certs.DefaultForUnknown, certs.DefaultForUnknown, certs.RejectUnknown, nil},
 	{"local-name", "a.test", "b.test, ::0001,", `["c.test", "d.test"]`, func(s *settings) any { return s.LocalNames },
 		[]string{"a.test"}, []string{"b.test", "::1"}, []string{"c.test", "d.test"}, []string(nil), nil},
+	{"cluster-secret-file", "/a", "/b", `"/c"`, func(s *settings) any { return s.ClusterSecretFile }, "/a", "/b", "/c", "", nil},
+	{"client-ca", "/a,b", "/b, /c", `["/c", "/d,e"]`, func(s *settings) any { return s.ClientCAs },
+		[]string{"/a,b"}, []string{"/b", "/c"}, []string{"/c", "/d,e"}, []string(nil), nil},
 	{"drain-delay", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainDelay }, seconds(1), seconds(2), seconds(3), seconds(0), seconds(15)},
 	{"drain-timeout", "1s", "2s", `"3s"`, func(s *settings) any { return s.DrainTimeout }, seconds(1), seconds(2), seconds(3), seconds(25), nil},
 	{"drain-report", "/a", "/b", `"/c"`, func(s *settings) any { return s.DrainReport }, "/a", "/b", "/c", "", nil},
@@ -102,7 +106,7 @@ func cmpOr(a, b any) any {
 
 func TestPrecedenceCoversEverySetting(t *testing.T) {
 	node, _ := findCommand(newParser().Model.Node, []string{"serve"})
-	covered := []string{"cert", "key", "config", "root"} // in tests of their own
+	covered := []string{"cert", "key", "client-auth", "config", "root"} // in tests of their own
 	for _, row := range layerRows {
 		covered = append(covered, row.name)
 	}
@@ -176,6 +180,23 @@ func TestPairLayers(t *testing.T) {
 	one := writeFile(t, "one.toml", "cert = 'x.pem'\nkey = 'x.pem'\n")
 	env.vars["HOLDFAST_CERT"], env.vars["HOLDFAST_KEY"] = "", ""
 	check("file with text for a list of one", []certs.Pair{{CertFile: "x.pem", KeyFile: "x.pem"}}, "--config", one)
+}
+
+// Without a CA there is nothing that client-auth could say more of.
+func TestClientAuthLayers(t *testing.T) {
+	env := testEnvironment(t, "HOLDFAST_CLIENT_CA=/ca.pem")
+	check := func(layer string, want tlsconf.ClientAuth, args ...string) {
+		t.Helper()
+		if got := configured(t, env, args...).ClientAuth; got != want {
+			t.Errorf("from the %s: %v, want %v", layer, got, want)
+		}
+	}
+	check("default", tlsconf.RequireCertificate)
+	file := writeFile(t, "holdfast.toml", "client-auth = 'request'\n")
+	check("file", tlsconf.RequestCertificate, "--config", file)
+	env.vars["HOLDFAST_CLIENT_AUTH"] = "require"
+	check("environment", tlsconf.RequireCertificate, "--config", file)
+	check("flag", tlsconf.RequestCertificate, "--config", file, "--client-auth", "request")
 }
 
 func TestConfigFromEnvironment(t *testing.T) {

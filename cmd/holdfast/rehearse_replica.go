@@ -41,6 +41,7 @@ func (s *settings) rehearsed(stateDir string) {
 	}
 	s.LocalNames = append(s.LocalNames, pairNames(s.Pairs)...)
 	s.Pairs, s.StateDir, s.StateWhy = nil, stateDir, ""
+	s.ClientCAs, s.ClusterSecretFile = nil, ""                  // which the clients here have no certificate of
 	s.MaxConnectionsPerIP = 0                                   // all clients come from one address here
 	s.DrainReport = ""                                          // the service's own stays what it is
 	s.TrustedProxies, s.ProxyProtocol = trustedProxies{}, false // the clients come straight here

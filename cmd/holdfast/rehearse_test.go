@@ -24,7 +24,7 @@ func TestRehearseCommand(t *testing.T) {
 		env := testEnvironment(t, rehearsalState+"=/throwaway", "HOLDFAST_MAX_CONNECTIONS_PER_IP=1")
 		s := holdfast(t, env, "rehearse", "--https", ":443", "--http", "192.0.2.1:80", "--state", "/real", "--log", "text", "--drain-delay", "3s",
 			"--local-name", "dev.example.org", "--cert", writeFile(t, "a.pem", cert), "--key", writeFile(t, "a.key", key),
-			"--cert", "/no/such.pem", "--key", "/no/such.key").settings
+			"--cert", "/no/such.pem", "--key", "/no/such.key", "--client-ca", "/no/such.ca", "--cluster-secret-file", "/no/such.secret").settings
 		if s == nil {
 			t.Fatal("no settings")
 		}
@@ -33,6 +33,9 @@ func TestRehearseCommand(t *testing.T) {
 		}
 		if want := []string{"dev.example.org", "localhost", "127.0.0.1"}; !slices.Equal(s.LocalNames, want) {
 			t.Errorf("the certificate is for %q, want %q", s.LocalNames, want)
+		}
+		if len(s.ClientCAs) > 0 || s.ClusterSecretFile != "" {
+			t.Errorf("the load's clients are asked for what they do not have: %q, %q", s.ClientCAs, s.ClusterSecretFile)
 		}
 		if s.DrainDelay != 3*time.Second {
 			t.Errorf("drain delay %v is not what was configured", s.DrainDelay)
@@ -83,9 +86,9 @@ func TestRehearseCommand(t *testing.T) {
 // A setting that reaches out of the process must not do so in a rehearsal: whoever adds one
 // decides here.
 func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
-	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "reuse-port", "pid-file", "drain-report"}
+	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "reuse-port", "pid-file", "drain-report", "client-ca", "cluster-secret-file"}
 	kept := []string{
-		"admin-pprof", "upgrade-timeout",
+		"admin-pprof", "upgrade-timeout", "client-auth", // which means nothing without client-ca
 		"security-headers", "hsts", "forwarded-field",
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",

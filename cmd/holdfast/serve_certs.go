@@ -2,26 +2,97 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"os"
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
 // pollInterval is how often the content of certificate files is compared. A kubelet takes
 // about a minute to swap a mounted Secret; ten seconds more do not matter.
 const pollInterval = 10 * time.Second
 
-// certificates are the server's, and whoever keeps them fresh.
+// certificates are the server's, what it asks for of its clients, and whoever keeps all of
+// that fresh.
 type certificates struct {
+	sources  []certs.Source // as they are opened: where two have a name, the first one's is served
 	selector *certs.Selector
 	keepers  []func(ctx context.Context) error // to be run until the stop
 	reload   func()                            // has renew called soon, and never blocks; nil when there is nothing to reload
 	renew    func(ctx context.Context) error   // reloads and tells how that went; nil as above
 	renewers []renewer                         // whoever can say when and why they are renewed
 	caPath   string                            // of the local CA's certificate; "" without one
+	files    reloaders                         // what a reload reads
+	clients  *tlsconf.ClientCAs                // nil for asking none
+	config   *tls.Config                       // of all TLS connections, once it is assembled
+}
+
+// source adds certificates, and whoever keeps them fresh.
+func (c *certificates) source(source certs.Source, keep func(context.Context) error) {
+	c.sources = append(c.sources, source)
+	c.keepers = append(c.keepers, keep)
+}
+
+// openCertificates opens all that TLS takes from files, and then, where nothing has been wrong
+// so far, the local CA where there is to be one: a start that fails leaves no new CA behind.
+func (h *house) openCertificates(s *settings, faults []fault) []fault {
+	faults = append(faults, h.openFiles(s)...)
+	if s.usesLocalCA() {
+		state, f := openState(s)
+		if faults = append(faults, f...); len(faults) == 0 {
+			faults = h.openLocal(s, state)
+		}
+	}
+	if len(faults) == 0 {
+		h.assemble(s)
+	}
+	return faults
+}
+
+// usesLocalCA tells whether the local CA issues a certificate: where one was asked for by its
+// names, and where nothing else has any.
+func (s *settings) usesLocalCA() bool { return len(s.LocalNames) > 0 || len(s.Pairs) == 0 }
+
+// openFiles loads the pairs, the clients' CAs and the cluster's secret.
+func (h *house) openFiles(s *settings) (faults []fault) {
+	if len(s.Pairs) > 0 {
+		faults = h.openPairs(s)
+	}
+	if len(s.ClientCAs) > 0 {
+		faults = append(faults, h.openClientCAs(s)...)
+	}
+	if s.ClusterSecretFile != "" {
+		faults = append(faults, h.openClusterSecret(s)...)
+	}
+	return faults
+}
+
+// assemble makes of the sources what connections are served with.
+func (h *house) assemble(s *settings) {
+	c := &h.certificates
+	c.selector = certs.NewSelector(s.SNIUnknown, c.sources...)
+	if c.clients != nil {
+		c.config = tlsconf.ServerForClients(c.selector.GetCertificate, s.ClientAuth, c.clients)
+	} else {
+		c.config = tlsconf.Server(c.selector.GetCertificate)
+	}
+	h.shareTickets(s)
+	if len(c.files) == 0 {
+		return
+	}
+	asked := make(chan struct{}, 1)
+	c.keepers = append(c.keepers, func(ctx context.Context) error { return h.reloadWhenAsked(ctx, c.files, asked) })
+	c.reload = func() {
+		select {
+		case asked <- struct{}{}:
+		default: // one is waiting already, and will see what this one would
+		}
+	}
+	c.renew = func(ctx context.Context) error { return h.reloadPairs(ctx, c.files) }
 }
 
 // openPairs loads the pairs that were asked for.
@@ -38,40 +109,27 @@ func (h *house) openPairs(s *settings) (faults []fault) {
 			h.log.Warn(warning)
 		}
 	}
-	asked := make(chan struct{}, 1)
-	h.certificates = certificates{
-		selector: certs.NewSelector(s.SNIUnknown, pairs),
-		keepers: []func(context.Context) error{
-			func(ctx context.Context) error { return pairs.Run(ctx, pollInterval) },
-			func(ctx context.Context) error { return h.reloadWhenAsked(ctx, pairs, asked) },
-		},
-		reload: func() {
-			select {
-			case asked <- struct{}{}:
-			default: // one is waiting already, and will see what this one would
-			}
-		},
-		renew:    func(ctx context.Context) error { return h.reloadPairs(ctx, pairs) },
-		renewers: []renewer{pairRenewer{pairs}},
-	}
+	h.certificates.source(pairs, func(ctx context.Context) error { return pairs.Run(ctx, pollInterval) })
+	h.certificates.files = append(h.certificates.files, pairs)
+	h.certificates.renewers = append(h.certificates.renewers, pairRenewer{pairs})
 	return nil
 }
 
 // openLocal makes a certificate of the local CA.
 func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	machine, _ := os.Hostname()
+	if len(s.Pairs) > 0 {
+		machine = "" // nobody asked for that name, and a pair's wildcard may have it
+	}
 	local, err := certs.NewLocal(certs.LocalConfig{
 		State: state, Machine: machine, Names: s.LocalNames, Addrs: h.addresses(), Log: h.log, Now: time.Now,
 	})
 	if err != nil {
 		return []fault{{What: "no local certificate: " + plain(err.Error())}}
 	}
-	h.certificates = certificates{
-		selector: certs.NewSelector(s.SNIUnknown, local),
-		keepers:  []func(context.Context) error{local.Run},
-		renewers: []renewer{localRenewer{local}},
-		caPath:   state.CAPath(),
-	}
+	h.certificates.source(local, local.Run)
+	h.certificates.renewers = append(h.certificates.renewers, localRenewer{local})
+	h.certificates.caPath = state.CAPath()
 	return nil
 }
 

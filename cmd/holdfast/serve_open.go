@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/holdfast-server/holdfast/http1/redirect"
 	"github.com/holdfast-server/holdfast/http1/rehearsal"
 	"github.com/holdfast-server/holdfast/http1/secure"
-	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
 // house is what a running server holds: opened before it runs, closed after the drain.
@@ -57,15 +55,8 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	if h.pidFile, f = preparePIDFile(s.PIDFile); f != nil {
 		faults = append(faults, *f)
 	}
-	switch {
-	case s.HTTPS == "":
-	case len(s.Pairs) > 0:
-		faults = append(faults, h.openPairs(s)...)
-	default:
-		state, f := openState(s)
-		if faults = append(faults, f...); len(faults) == 0 { // a start that fails leaves no new CA behind
-			faults = h.openLocal(s, state)
-		}
+	if s.HTTPS != "" {
+		faults = h.openCertificates(s, faults)
 	}
 	if len(faults) > 0 {
 		h.abandon()
@@ -86,8 +77,8 @@ func alsoWrong(s *settings) (faults []fault) {
 		faults = append(faults, h.listen(&one)...)
 		h.abandon()
 	}
-	if s.HTTPS != "" && len(s.Pairs) > 0 {
-		faults = append(faults, h.openPairs(s)...)
+	if s.HTTPS != "" {
+		faults = append(faults, h.openFiles(s)...)
 	}
 	return faults
 }
@@ -158,7 +149,7 @@ func (h *house) furnish(s *settings, std streams) {
 		s.receive(l.listener)
 		switch {
 		case l.name == "https":
-			l.listener.TLS = h.certificates.tlsConfig()
+			l.listener.TLS = h.certificates.config // one for all: a clone would lose the session ticket keys
 			l.listener.NotTLS = site.PlainOnTLS
 			l.listener.Handler = site
 		case s.HTTPS == "":
@@ -241,9 +232,6 @@ func (h *house) closeAccessLog() {
 	}
 }
 
-// tlsConfig is shared by all connections: a clone would lose the session ticket keys.
-func (c *certificates) tlsConfig() *tls.Config { return tlsconf.Server(c.selector.GetCertificate) }
-
 // listening is what the banner tells.
 func (h *house) listening(s *settings) listening {
 	root, err := filepath.Abs(s.Root)
@@ -253,7 +241,10 @@ func (h *house) listening(s *settings) listening {
 	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
 		first := h.certificates.selector.Certificates()[0]
-		l.CertSource, l.CertExpiry, l.CAPath = first.Source, first.NotAfter, h.certificates.caPath
+		l.CertSource, l.CertExpiry = first.Source, first.NotAfter
+		if len(s.Pairs) == 0 { // else who follows the banner's line is shown a pair
+			l.CAPath = h.certificates.caPath
+		}
 	}
 	return l
 }

@@ -23,8 +23,8 @@ func (h *house) reload() {
 	h.supervisor.reloaded()
 }
 
-// reloadWhenAsked reloads the pairs on SIGHUP.
-func (h *house) reloadWhenAsked(ctx context.Context, pairs *certs.Files, asked <-chan struct{}) error {
+// reloadWhenAsked reloads the files on SIGHUP.
+func (h *house) reloadWhenAsked(ctx context.Context, pairs reloaders, asked <-chan struct{}) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,8 +52,8 @@ func (h *house) endReload(patience time.Duration) (end func()) {
 	}
 }
 
-// reloadPairs reloads the pairs, and logs how that went.
-func (h *house) reloadPairs(ctx context.Context, pairs *certs.Files) error {
+// reloadPairs reloads the pairs and the other files, and logs how that went.
+func (h *house) reloadPairs(ctx context.Context, pairs reloaders) error {
 	err := pairs.Reload(ctx)
 	switch {
 	case err == nil:

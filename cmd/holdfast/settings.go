@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-server/holdfast/certs"
 	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
+	"github.com/holdfast-server/holdfast/tlsconf"
 )
 
 // settings are the checked configuration of a server.
@@ -34,6 +35,10 @@ type settings struct {
 	StateAsked bool // it was named, rather than found
 	SNIUnknown certs.UnknownName
 	LocalNames []string // host names as A-labels, and IP addresses
+
+	ClusterSecretFile string   // of session tickets; "" for none
+	ClientCAs         []string // files; none asks clients for no certificate
+	ClientAuth        tlsconf.ClientAuth
 
 	DrainDelay, DrainTimeout                                   time.Duration
 	DrainReport                                                string // a file; "" for none
@@ -154,6 +159,8 @@ func (s *settings) readCertificates(r *reader, env environment) {
 		s.SNIUnknown = certs.DefaultForUnknown
 	}
 	s.LocalNames = r.localNames()
+	s.ClusterSecretFile = r.clusterSecretFile()
+	s.readClients(r)
 }
 
 // pairs puts each certificate beside the key in the same place of its list.

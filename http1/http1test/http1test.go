@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"math"
 	"net/netip"
@@ -35,7 +36,9 @@ type Request struct {
 	// place of the end, as it would of content that is broken, too large or too slow.
 	Refused *http1.Reason
 	Secure  bool // as if over TLS 1.3
-	Closing bool // as if the server were about to stop
+	// ClientCertificate is what the client showed over TLS, as if it had been verified.
+	ClientCertificate *x509.Certificate
+	Closing           bool // as if the server were about to stop
 	// Client is the connection's other end, 192.0.2.1:50000 when it is not valid.
 	Client  netip.AddrPort
 	Unix    bool // as if over a unix socket, whose ends have no address
@@ -112,7 +115,7 @@ func (r *Request) exchange() (memory []byte, x *exchange.Exchange) {
 	path, query, _ := strings.Cut(target, "?")
 	head := exchange.Head{
 		Method: b.view(or(r.Method, "GET")), Target: b.view(target), Path: b.view(path),
-		Query: b.view(query), Authority: b.view(or(r.Authority, "example.test")), Minor: 1, Secure: r.Secure,
+		Query: b.view(query), Authority: b.view(or(r.Authority, "example.test")), Minor: 1, Secure: r.Secure || r.ClientCertificate != nil,
 	}
 	head.Fields = b.fields(r.Fields)
 	x = &exchange.Exchange{Head: head, Body: exchange.NoBody, Peer: r.peer(), ID: exchange.ID{Conn: 1, Seq: 1}}
@@ -134,8 +137,11 @@ func (r *Request) peer() *exchange.Peer {
 	case !p.Remote.IsValid():
 		p.Remote = netip.MustParseAddrPort("192.0.2.1:50000")
 	}
-	if r.Secure {
+	if r.Secure || r.ClientCertificate != nil {
 		p.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, ServerName: "example.test"}
+	}
+	if c := r.ClientCertificate; c != nil {
+		p.TLS.PeerCertificates, p.TLS.VerifiedChains = []*x509.Certificate{c}, [][]*x509.Certificate{{c}}
 	}
 	return p
 }

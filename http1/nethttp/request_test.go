@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,19 @@ func TestRequest(t *testing.T) {
 		})), http1test.Request{Secure: true})
 		if string(res.Content) != "example.test" {
 			t.Errorf("%q", res.Content)
+		}
+	})
+	t.Run("the client's certificate is told as net/http does", func(t *testing.T) {
+		cert := &x509.Certificate{Raw: []byte("mary's")}
+		called := false
+		http1test.Do(nethttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			called = true
+			if r.TLS.PeerCertificates[0] != cert || r.TLS.VerifiedChains[0][0] != cert {
+				t.Error("another certificate")
+			}
+		})), http1test.Request{ClientCertificate: cert})
+		if !called {
+			t.Error("the handler was not called")
 		}
 	})
 	t.Run("a target that net/url cannot read is a 400", func(t *testing.T) {

@@ -20,12 +20,14 @@ const (
 	methodLimitBytes    = 32
 	errorLimitBytes     = 256
 	callerIDLimitBytes  = 128
+	subjectLimitBytes   = 512
 )
 
 // Keys of an access line. They are stable: collectors depend on them.
 const (
 	keyID        = "id"
 	keyCallerID  = "request_id"
+	keySubject   = "client_subject"
 	keyClient    = "client"
 	keyPeer      = "peer"
 	keyMethod    = "method"
@@ -50,12 +52,13 @@ const (
 // target, authority, protocol, status (0 when no response was begun, or none by the
 // server), bytes of content, duration in milliseconds, the peer where that is not the
 // client but a proxy in front, and, over TLS, the version and the key exchange group, and
-// as request_id the id by which a trusted caller knows the request. Where the handler took
+// as request_id the id by which a trusted caller knows the request, and as client_subject
+// whom the client's verified certificate is for, where there is one. Where the handler took
 // the connection over there is detached=true. A request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
 // query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
-// at 1024 bytes, the authority at 256.
+// at 1024 bytes, the subject at 512, the authority at 256.
 //
 // The observer may be called by several goroutines at a time, as far as log's handler may.
 func AccessLog(log *slog.Logger) func(*http1.Record) {
@@ -81,6 +84,9 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 			line.AddAttrs(slog.String(keyPeer, address(r.Peer)))
 		}
 		addTLS(&line, r.TLS)
+		if subject := r.ClientSubject(); subject != "" {
+			line.AddAttrs(slog.String(keySubject, Escape(subject, subjectLimitBytes)))
+		}
 		if r.CallerID != "" {
 			line.AddAttrs(slog.String(keyCallerID, Escape(r.CallerID, callerIDLimitBytes)))
 		}

@@ -3,6 +3,8 @@ package observe
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"io"
@@ -96,6 +98,41 @@ func TestAccessLogJSON(t *testing.T) {
 		line := jsonLine(t, r)
 		if line["tls"] != "TLS 1.2" || line["group"] != nil {
 			t.Errorf("line is %v", line)
+		}
+	})
+}
+
+func TestAccessLogOfAClientWithACertificate(t *testing.T) {
+	shown := func(name string, verified bool) map[string]any {
+		cert := &x509.Certificate{Subject: pkix.Name{CommonName: name}}
+		r := record()
+		r.TLS.PeerCertificates = []*x509.Certificate{cert}
+		if verified {
+			r.TLS.VerifiedChains = [][]*x509.Certificate{{cert}}
+		}
+		return jsonLine(t, r)
+	}
+	for _, c := range []struct {
+		name, subject string
+		verified      bool
+		want          any
+	}{
+		{"its subject is in the line", "mary", true, "CN=mary"},
+		{"unless nobody verified it", "mallory", false, nil},
+		{"what the CA let in is escaped", "a\n{\"msg\":\"request\"}\x1b[2J", true, `CN=a\x0a{\x5c"msg\x5c":\x5c"request\x5c"}\x1b[2J`},
+		{"and cut", strings.Repeat("a", 2000), true, Escape("CN="+strings.Repeat("a", 2000), 512)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := shown(c.subject, c.verified)["client_subject"]; got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	t.Run("in text it has its name", func(t *testing.T) {
+		r := record()
+		r.TLS.VerifiedChains = [][]*x509.Certificate{{{Subject: pkix.Name{CommonName: "mary"}}}}
+		if line := textLine(r, false); !strings.Contains(line, " client_subject=") || !strings.Contains(line, "CN=mary") {
+			t.Error(line)
 		}
 	})
 }
