@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"time"
-
-	"github.com/holdfast-server/holdfast/certs"
 )
 
 // reload is what SIGHUP means. A supervisor that is told of a beginning waits for the end, so
