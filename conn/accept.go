@@ -53,11 +53,19 @@ type acceptor struct {
 func (s *Server) Serve(l *Listener) error {
 	s.setUp()
 	a := &acceptor{l: l, emptied: make(chan struct{})}
-	_, shared := l.Listener.(*sharedListener)
-	a.staying.Store(shared)
+	shared, ok := l.Listener.(*sharedListener)
+	a.staying.Store(ok)
 	if !s.acceptors.add(a) {
 		_ = l.Close()
 		return net.ErrClosed
+	}
+	if ok {
+		stayed := make(chan struct{})
+		go func() {
+			defer close(stayed)
+			a.stay(shared, s.acceptors.closing)
+		}()
+		defer func() { <-stayed }()
 	}
 	defer close(a.emptied)
 	for {

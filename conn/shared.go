@@ -22,8 +22,9 @@ type sharedListener struct {
 
 // ListenShared is [Listen] with a TCP port that other processes of the same user may listen
 // on too, provided that they all ask for that. When it is closed by CloseListeners, new
-// connections are steered to another of them first. A unix socket is one process's all the
-// same.
+// connections are steered to another of them first; while it is served, a steering of another
+// that has gone is ended within a second. So the group's program is ours: one of somebody
+// else's is taken away. A unix socket is one process's all the same.
 func ListenShared(ctx context.Context, addr string) (net.Listener, error) {
 	l, err := BindShared(ctx, addr)
 	if err != nil {
@@ -71,7 +72,6 @@ func Join(l net.Listener) error {
 		return &net.OpError{Op: "listen", Net: "tcp", Addr: s.bound.address, Err: err}
 	}
 	s.TCPListener = listening
-	s.unsteer()
 	return nil
 }
 

@@ -79,13 +79,8 @@ func (s *Server) steerAway(ctx context.Context, loops []*acceptor) {
 		}
 		shared.Go(func() {
 			defer a.staying.Store(false)
-			if alone := a.steer(ctx, l); alone {
-				return
-			}
-			s.log.Debug("new connections go to another process", "address", l.Addr().String())
-			select {
-			case <-time.After(settleTime):
-			case <-ctx.Done():
+			if alone := a.leave(ctx, l); !alone {
+				s.log.Debug("new connections go to another process", "address", l.Addr().String())
 			}
 		})
 	}
@@ -95,19 +90,19 @@ func (s *Server) steerAway(ctx context.Context, loops []*acceptor) {
 // steer finds a number in the group that is not ours, and leaves new connections to it. It
 // tells when nobody else is in the group. Where probes fail number 1 it is: whoever else
 // is there most likely came later.
-func (a *acceptor) steer(ctx context.Context, l *sharedListener) (alone bool) {
+func (a *acceptor) steer(ctx context.Context, l *sharedListener) (index uint32, alone bool) {
 	alone = true
-	for index := range uint32(2) {
+	for index = range uint32(2) {
 		if l.steer(index) != nil {
-			return true // on a kernel that cannot
+			return index, true // on a kernel that cannot
 		}
 		ours, err := a.probe(ctx, l.Addr())
 		if err == nil && !ours {
-			return false
+			return index, false
 		}
 		alone = alone && ours
 	}
-	return alone
+	return index, alone
 }
 
 // probe connects to the shared address, and tells whether that came to us.

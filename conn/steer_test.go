@@ -119,6 +119,28 @@ func TestSharedPort(t *testing.T) {
 			return answered(first.Addr()) && two.server.Ledger().Accepted > before && three.server.Ledger().Accepted > 0
 		})
 	})
+	t.Run("who comes while another leaves undoes nothing", func(t *testing.T) {
+		first := listenShared(t, "127.0.0.1:0")
+		leaving := newStationOn(t, options{}, first)
+		newStationOn(t, options{}, listenShared(t, first.Addr().String()))
+		g := gather(t, first.Addr())
+		g.more(t, 100)
+		for range 3 {
+			next := newStationOn(t, options{}, listenShared(t, first.Addr().String()))
+			left := make(chan struct{})
+			go func() { defer close(left); leaving.end() }()
+			late := newStationOn(t, options{}, listenShared(t, first.Addr().String()))
+			g.more(t, 100)
+			<-left
+			late.end()
+			leaving = next
+		}
+		g.stop()
+		g.clients.Wait()
+		if lost := g.short.Load(); lost > 0 {
+			t.Errorf("%d of %d connections lost", lost, g.asked.Load())
+		}
+	})
 	t.Run("on every address of both families too", func(t *testing.T) {
 		first := listenShared(t, ":0")
 		one := newStationOn(t, options{}, first)

@@ -67,12 +67,13 @@ func (s *settings) obstacles() (warnings, faults []fault) {
 // bindBriefly tells whether an address can be had, alone or, where that was asked for, beside
 // others.
 func (s *settings) bindBriefly(want wantedListener) error {
-	l, err := conn.Listen(context.Background(), want.addr)
-	switch {
-	case err == nil:
+	bind := conn.Listen
+	if s.shares(want.name) {
+		bind = conn.BindShared // to listen would take connections from those who share the port
+	}
+	l, err := bind(context.Background(), want.addr)
+	if err == nil {
 		_ = l.Close()
-	case errors.Is(err, syscall.EADDRINUSE) && s.shares(want.name):
-		return conn.MayShare(context.Background(), want.addr)
 	}
 	return err
 }

@@ -146,6 +146,13 @@ func (l *lineage) upgraded() {
 	l.t.Helper()
 	n := len(l.log.records("handed over"))
 	l.tell(syscall.SIGUSR2)
+	l.succeeded(n)
+}
+
+// succeeded waits for the hand-over that comes after the first n. The successor listens before it
+// is handed over to, but its log may say so later.
+func (l *lineage) succeeded(n int) {
+	l.t.Helper()
 	eventually(l.t, "a hand-over", func() bool { return len(l.log.records("handed over")) > n })
 	l.pid = int(l.log.records("handed over")[n]["successor"].(float64))
 	eventually(l.t, "the successor listens", func() bool { return len(l.log.records("listening")) > n+1 })

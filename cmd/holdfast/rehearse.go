@@ -148,14 +148,15 @@ func (h *rollingUpdate) round(ctx context.Context, n int) (roundReport, error) {
 	}
 	old := h.serving[0]
 	h.serving = h.serving[1:]
-	old.Leave(time.Now())
+	leaves := time.Now()
+	old.Leave(leaves)
+	h.balancer.RemoveAt(old.Endpoint, leaves.Add(h.lag)) // to the moment, however late this goroutine wakes
 	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return roundReport{}, fmt.Errorf("server %d: %w", old.number, err)
 	}
 	if err := sleep(ctx, h.lag); err != nil {
 		return roundReport{}, err
 	}
-	h.balancer.Remove(old.Endpoint)
 	// The lag has passed already, which gives the server more time than it has a right to.
 	end, err := old.end(ctx, h.settings.DrainDelay+h.settings.DrainTimeout+exitPatience)
 	if err != nil {
