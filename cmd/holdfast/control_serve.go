@@ -32,6 +32,10 @@ func (r *running) verbs() control.Verbs {
 		"stop":    r.askedToStop,
 		"reload":  r.askedToReload,
 		"upgrade": r.askedToUpgrade,
+
+		"certs-list":    r.listCertificates,
+		"certs-explain": r.explainCertificate,
+		"certs-renew":   r.renewCertificate,
 	}
 }
 

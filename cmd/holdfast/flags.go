@@ -88,7 +88,26 @@ type checkCmd struct {
 }
 
 type certsCmd struct {
-	CA certsCACmd `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+	List    certsListCmd    `cmd:"" name:"list" help:"List the certificates of a running server: their expiry, and when each is renewed and why then."`
+	Explain certsExplainCmd `cmd:"" name:"explain" help:"Say why a running server renews the certificate for a host when it does, or why it cannot."`
+	Renew   certsRenewCmd   `cmd:"" name:"renew" help:"Have a running server renew the certificate for a host now."`
+	CA      certsCACmd      `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+}
+
+type certsListCmd struct {
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type certsExplainCmd struct {
+	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	serverFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type certsRenewCmd struct {
+	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	serverFlags
 }
 
 // certsCACmd takes those settings of a server that decide about its local CA.

@@ -20,6 +20,7 @@ type certificates struct {
 	keepers  []func(ctx context.Context) error // to be run until the stop
 	reload   func()                            // has renew called soon, and never blocks; nil when there is nothing to reload
 	renew    func(ctx context.Context) error   // reloads and tells how that went; nil as above
+	renewers []renewer                         // whoever can say when and why they are renewed
 	caPath   string                            // of the local CA's certificate; "" without one
 }
 
@@ -50,7 +51,8 @@ func (h *house) openPairs(s *settings) (faults []fault) {
 			default: // one is waiting already, and will see what this one would
 			}
 		},
-		renew: func(ctx context.Context) error { return h.reloadPairs(ctx, pairs) },
+		renew:    func(ctx context.Context) error { return h.reloadPairs(ctx, pairs) },
+		renewers: []renewer{pairRenewer{pairs}},
 	}
 	return nil
 }
@@ -67,6 +69,7 @@ func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	h.certificates = certificates{
 		selector: certs.NewSelector(s.SNIUnknown, local),
 		keepers:  []func(context.Context) error{local.Run},
+		renewers: []renewer{localRenewer{local}},
 		caPath:   state.CAPath(),
 	}
 	return nil
