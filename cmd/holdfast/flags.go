@@ -10,6 +10,7 @@ type commandLine struct {
 	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
+	Doctor   doctorCmd   `cmd:"" help:"Look at this host as a public CA will (DNS, CAA, ports, clock, store), and say what to do."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -85,6 +86,22 @@ type checkCmd struct {
 	Kubernetes []string `name:"kubernetes" group:"Manifests" placeholder:"FILE" sep:"none" alone:"" brief:"" help:"Check these manifests instead: whether grace period, drain, probes, ports, rights and rollout fit the server that they run. A YAML file, a directory of them, or - for stdin. Repeatable: what belongs together is checked together. The settings come from the manifests."`
 
 	serveCmd
+}
+
+// doctorCmd takes those settings of a server that decide whether a CA's challenges arrive.
+type doctorCmd struct {
+	Domain []string `arg:"" optional:"" name:"domain" alone:"" help:"The host names that need a certificate."`
+
+	HTTPS         string   `name:"https" group:"Listeners" placeholder:"ADDR" default:":443" brief:"" help:"Where the server listens for HTTPS, or will: host:port, or off. A port that is free is opened for a moment."`
+	HTTP          string   `name:"http" group:"Listeners" placeholder:"ADDR" default:":80" brief:"" help:"The same for plain HTTP."`
+	DialHTTPSPort string   `name:"dial-https-port" group:"Listeners" placeholder:"N" default:"443" alone:"" help:"The port that the CA dials for HTTPS, 443 for every public one."`
+	DialHTTPPort  string   `name:"dial-http-port" group:"Listeners" placeholder:"N" default:"80" alone:"" help:"The same for plain HTTP, 80 for every public one."`
+	Resolver      []string `name:"resolver" group:"DNS" placeholder:"ADDR" sep:"none" alone:"" brief:"" help:"Ask this resolver in place of those of /etc/resolv.conf: an address, with or without a port. Repeatable."`
+	ACMEDirectory string   `name:"acme-directory" group:"Certificates" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory, or staging for the staging CA of Let's Encrypt."`
+	CertStore     string   `name:"cert-store" group:"Certificates" placeholder:"URL" computed:"below --state" help:"Where certificates will be kept: dir:PATH. Other stores are not looked at."`
+	State         string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: a running server is found by it."`
+	Config        string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+	JSON          bool     `name:"json" group:"Output" brief:"" help:"As one JSON object, which is the form wherever the output is no terminal."`
 }
 
 type certsCmd struct {

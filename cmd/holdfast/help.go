@@ -22,6 +22,8 @@ var examples = map[string]string{
 		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
 		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
+	"doctor": "  sudo holdfast doctor example.org www.example.org\n" +
+		"  holdfast doctor example.org --https :8443 --http :8080 --acme-directory staging",
 	"status": "  holdfast status\n" +
 		"  sudo holdfast status --state /var/lib/holdfast --json",
 	"stop": "  holdfast stop --wait\n" +
@@ -156,7 +158,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
+	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

@@ -62,6 +62,7 @@ var rooms = []room{
 	{"cmd/holdfast", []string{"*"}, nil, "the one place that wires it all"},
 	{"cmd/holdfast/control", []string{"conn"}, []string{"net/http"},
 		"a command and a server speak over a unix socket, whatever about"},
+	{"cmd/holdfast/doctor", nil, nil, "a doctor sees the host from outside, and no server of ours"},
 	{"cmd/holdfast/traffic", []string{"http1/rehearsal"}, []string{"net/http"},
 		"a rehearsal's clients see a server from outside, and know what it was asked to answer"},
 }
@@ -77,12 +78,13 @@ type guest struct {
 
 // guests stay in the leaf that needs them.
 var guests = []guest{
-	{"net/http", []string{"certs", "certs/acme", "certs/acme/acmetest", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "http1/versus/contestant"}, false,
+	{"net/http", []string{"certs", "certs/acme", "certs/acme/acmetest", "certs/kubestore", "http1/nethttp", "http1/proxy", "http1/observe", "http1/admin", "cmd/holdfast", "cmd/holdfast/doctor", "http1/versus/contestant"}, false,
 		"net/http serves nobody here: it is a client, an adaptor, a page of pprof, or a contestant in a benchmark"},
 	{"github.com/valyala/fasthttp", []string{"http1/versus/contestant"}, false, "it is a contestant"},
 	{"golang.org/x/sys", []string{"conn"}, false, "only conn knows a socket"},
 	{"github.com/pires/go-proxyproto", []string{"conn/proxyproto"}, false, "it parses one header, which is read for it"},
 	{"golang.org/x/crypto", []string{"certs", "certs/acme"}, false, "ACME and its keys are a source of certificates"},
+	{"golang.org/x/net/dns/dnsmessage", []string{"cmd/holdfast/doctor"}, false, "net.Resolver knows no CAA"},
 	{"golang.org/x/net/idna", []string{"certs", "cmd/holdfast"}, false, "host names are turned into A-labels where they enter"},
 	{"github.com/oklog/run", []string{"cmd/holdfast"}, false, "the group is put together in one place"},
 	{"github.com/alecthomas/kong", []string{"cmd/holdfast"}, false, "the command line is the binary's"},
