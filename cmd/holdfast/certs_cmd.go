@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
@@ -49,13 +50,16 @@ func ensureCA(stateDir string, names []string, log *slog.Logger) (path string, e
 
 // printTrust explains how to trust the certificate at path.
 func printTrust(w io.Writer, path string) {
-	fmt.Fprintf(w, trustText, path, shellWord(path))
+	fmt.Fprintf(w, trustText, path, shellWord(path), shellWord(filepath.Dir(path)))
 }
 
 const trustText = `%[1]s
 
 This is the certificate of the local CA. It may sign for this machine and private names and
 addresses only. Whoever trusts it needs no more than this file; its key stays where it is.
+
+This machine and your browsers, by one command, with an undo (certs untrust)
+  holdfast certs trust --state %[3]s
 
 curl
   curl --cacert %[2]s https://localhost:8443/

@@ -78,8 +78,18 @@ func openBrowser(t *testing.T, chromium, caFile string) context.Context {
 	t.Helper()
 	home := browserHome(t)
 	trustIn(t, filepath.Join(home, ".pki", "nssdb"), caFile)
+	return browserAt(t, chromium, home)
+}
+
+// browserAt starts a browser that lives in a home and remembers nothing. It ends with the test.
+func browserAt(t *testing.T, chromium, home string) context.Context {
+	t.Helper()
+	profile, err := os.MkdirTemp(home, "profile-") // a page in a cache needs no certificate
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(filepath.Join(home, "profile")),
+		chromedp.ExecPath(chromium), chromedp.UserDataDir(profile),
 		chromedp.Env("HOME=" + home), chromedp.WSURLReadTimeout(patience),
 	}
 	for _, flag := range []string{"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-dev-shm-usage",

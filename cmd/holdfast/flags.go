@@ -109,7 +109,22 @@ type certsCmd struct {
 	Explain certsExplainCmd `cmd:"" name:"explain" help:"Say why a running server renews the certificate for a host when it does, or why it cannot."`
 	Renew   certsRenewCmd   `cmd:"" name:"renew" help:"Have a running server renew the certificate for a host now."`
 	CA      certsCACmd      `cmd:"" name:"ca" help:"Print where the local CA's certificate is, and how to trust it."`
+	Trust   certsTrustCmd   `cmd:"" name:"trust" help:"Have this machine's programs and browsers trust the local CA."`
+	Untrust certsUntrustCmd `cmd:"" name:"untrust" help:"Take out of the stores what certs trust put there."`
 }
+
+// trustFlags say which CA is meant, and where to.
+type trustFlags struct {
+	State  string `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: its local CA is meant."`
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config, which may name its state directory."`
+	Only   string `name:"only" group:"Stores" placeholder:"system|browsers" alone:"" brief:"" help:"The system's store alone, which needs root, or the NSS databases of this user's browsers alone."`
+	DryRun bool   `name:"dry-run" group:"Consent" brief:"" help:"Print the commands and run none."`
+	Yes    bool   `name:"yes" group:"Consent" brief:"" help:"Do not ask. Without a terminal it is needed."`
+}
+
+type certsTrustCmd struct{ trustFlags }
+
+type certsUntrustCmd struct{ trustFlags }
 
 type certsListCmd struct {
 	serverFlags

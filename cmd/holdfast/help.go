@@ -158,7 +158,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
+	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

@@ -63,6 +63,7 @@ var rooms = []room{
 	{"cmd/holdfast/control", []string{"conn"}, []string{"net/http"},
 		"a command and a server speak over a unix socket, whatever about"},
 	{"cmd/holdfast/doctor", nil, nil, "a doctor sees the host from outside, and no server of ours"},
+	{"cmd/holdfast/trust", nil, []string{"net"}, "a certificate goes into stores, whosever it is"},
 	{"cmd/holdfast/traffic", []string{"http1/rehearsal"}, []string{"net/http"},
 		"a rehearsal's clients see a server from outside, and know what it was asked to answer"},
 }

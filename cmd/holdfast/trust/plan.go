@@ -1,0 +1,182 @@
+package trust
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// commandPatience bounds a command. A store that is rebuilt takes seconds.
+const commandPatience = 2 * time.Minute
+
+// certificateBytes bounds a file that is taken for a certificate.
+const certificateBytes = 64 << 10
+
+// A Certificate is a CA's, in a file of its own.
+type Certificate struct {
+	Path string // absolute
+	*x509.Certificate
+}
+
+// Read reads the one certificate in a PEM file.
+func Read(path string) (Certificate, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Certificate{}, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Certificate{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, certificateBytes))
+	if err != nil {
+		return Certificate{}, err
+	}
+	parsed, err := parse(text)
+	if err == nil && !parsed.IsCA {
+		err = errors.New("it is no CA's certificate")
+	}
+	return Certificate{path, parsed}, err
+}
+
+func parse(text []byte) (*x509.Certificate, error) {
+	block, rest := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, errors.New("it has no certificate in PEM")
+	}
+	if more, _ := pem.Decode(rest); more != nil {
+		return nil, errors.New("it has more than one certificate")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}
+
+// Fingerprint is the SHA-256 of the certificate, in hexadecimal.
+func (c Certificate) Fingerprint() string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// tag is enough of the fingerprint for a name; what has the name is compared whole.
+func (c Certificate) tag() string { return c.Fingerprint()[:16] }
+
+// isIn tells whether PEM text is this certificate.
+func (c Certificate) isIn(text []byte) bool {
+	found, err := parse(text)
+	return err == nil && bytes.Equal(found.Raw, c.Raw)
+}
+
+// Scope says which stores are meant.
+type Scope struct{ System, Browsers bool }
+
+// A Machine is where stores are: this one, or a test's.
+type Machine struct {
+	OS        string   // as runtime.GOOS
+	Root      string   // before every path of the system's stores; "" for this machine's
+	Home      string   // of the user whose browsers are meant; "" for none
+	Path      []string // where programs are looked for
+	UID       int      // of this process
+	Superuser bool     // it may change the system's store
+	// Run runs a command and returns what it wrote. Nil is RunCommand.
+	Run func(ctx context.Context, command []string) ([]byte, error)
+}
+
+// A Step changes one store, or finds that there is nothing to change.
+type Step struct {
+	Store    string     // for people
+	Commands [][]string // in this order; none when the store is as it should be
+	// NeedsRoot tells that this process may not do it.
+	NeedsRoot bool
+}
+
+// A Plan is what there is to do.
+type Plan struct {
+	Steps []Step
+	Notes []string // what is left alone, and why; each one sentence
+}
+
+func (p *Plan) note(format string, args ...any) {
+	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
+}
+
+func (p *Plan) step(s Step) { p.Steps = append(p.Steps, s) }
+
+// Idle tells whether there is nothing to do.
+func (p Plan) Idle() bool {
+	for _, s := range p.Steps {
+		if len(s.Commands) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Trust plans what makes the machine's programs trust c. It changes nothing.
+func (m *Machine) Trust(ctx context.Context, c Certificate, scope Scope) Plan {
+	return m.plan(ctx, c, scope, true)
+}
+
+// Untrust plans what takes out what the steps of Trust put somewhere. It changes nothing.
+func (m *Machine) Untrust(ctx context.Context, c Certificate, scope Scope) Plan {
+	return m.plan(ctx, c, scope, false)
+}
+
+func (m *Machine) plan(ctx context.Context, c Certificate, scope Scope, in bool) Plan {
+	var p Plan
+	if scope.System {
+		m.planSystem(ctx, &p, c, in)
+	}
+	if scope.Browsers {
+		m.planBrowsers(ctx, &p, c, in)
+	}
+	return p
+}
+
+// Do runs a step's commands until one fails. The error has what that one wrote.
+func (m *Machine) Do(ctx context.Context, s Step) error {
+	for _, command := range s.Commands {
+		if out, err := m.run(ctx, command); err != nil {
+			return fmt.Errorf("%s: %w: %s", command[0], err, bytes.TrimSpace(out))
+		}
+	}
+	return nil
+}
+
+func (m *Machine) run(ctx context.Context, command []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandPatience)
+	defer cancel()
+	if m.Run != nil {
+		return m.Run(ctx, command)
+	}
+	return RunCommand(ctx, command)
+}
+
+// RunCommand runs a command, without input, until ctx is done.
+func RunCommand(ctx context.Context, command []string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.WaitDelay = time.Second // a child of the command's may hold the pipe
+	return cmd.CombinedOutput()
+}
+
+// find is the path of a program, "" where there is none.
+func (m *Machine) find(names ...string) string {
+	for _, name := range names {
+		for _, dir := range m.Path {
+			path := filepath.Join(dir, name)
+			if info, err := os.Stat(path); filepath.IsAbs(path) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+				return path
+			}
+		}
+	}
+	return ""
+}
