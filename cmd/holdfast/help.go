@@ -24,6 +24,8 @@ var examples = map[string]string{
 		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
 	"doctor": "  sudo holdfast doctor example.org www.example.org\n" +
 		"  holdfast doctor example.org --https :8443 --http :8080 --acme-directory staging",
+	"certs trust": "  holdfast certs trust --dry-run\n" +
+		"  sudo holdfast certs trust --state /var/lib/holdfast --only system --yes",
 	"status": "  holdfast status\n" +
 		"  sudo holdfast status --state /var/lib/holdfast --json",
 	"stop": "  holdfast stop --wait\n" +
