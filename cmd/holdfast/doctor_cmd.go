@@ -79,11 +79,7 @@ func (cmd *doctorCmd) doctor(r *reader, env environment) *doctor.Doctor {
 		d.StoreDir = state
 	}
 	d.Holder = func(ctx context.Context, port uint16) doctor.Holder {
-		at, err := control.Find(state, env.get)
-		if err != nil { // it is not to be believed, so the system is asked
-			return doctor.ProcessOn(ctx, port)
-		}
-		return holdfastOn(ctx, at, port)
+		return holdfastOn(ctx, state, env, port)
 	}
 	return d
 }
@@ -158,13 +154,17 @@ func tcpAddress(address string) string {
 	return address
 }
 
-// holdfastOn asks the server behind a control socket whether it has the port, else the system
-// who has.
-func holdfastOn(ctx context.Context, at control.Place, port uint16) doctor.Holder {
-	a, err := control.Ask(ctx, at, control.Request{Verb: "status"})
+// holdfastOn asks the server with this state directory whether it has the port, else the
+// system who has.
+func holdfastOn(ctx context.Context, state string, env environment, port uint16) doctor.Holder {
 	var s serverStatus
-	if err == nil && len(a.Faults) == 0 {
-		err = decodeResult(a, &s)
+	at, err := control.Find(state, env.get)
+	if err == nil {
+		var a control.Answer
+		a, err = control.Ask(ctx, at, control.Request{Verb: "status"})
+		if err == nil && len(a.Faults) == 0 {
+			err = decodeResult(a, &s)
+		}
 	}
 	for _, l := range s.Listeners {
 		if _, text, splitErr := net.SplitHostPort(l.Address); err == nil && splitErr == nil && text == strconv.Itoa(int(port)) {
