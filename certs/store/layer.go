@@ -34,10 +34,10 @@ func newLayer(l *Layered, name string, s Store) *layer {
 	return &layer{l: l, name: name, store: s, slots: make(chan struct{}, callsLimit)}
 }
 
-// ask calls into a layer, and waits no longer than Wait for its place and its answer. A
+// ask calls into a layer, and waits no longer than bound for its place and its answer. A
 // call that ignores its context goes on alone and keeps its place until it ends.
-func ask[T any](ctx context.Context, y *layer, do func(ctx context.Context) (T, error)) (answer T, err error) {
-	bounded, cancel := context.WithTimeoutCause(ctx, y.l.wait, fmt.Errorf("%s: %w", y.store, errSlow))
+func ask[T any](ctx context.Context, y *layer, bound time.Duration, do func(ctx context.Context) (T, error)) (answer T, err error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("%s: %w", y.store, errSlow))
 	defer cancel()
 	defer context.AfterFunc(y.l.ctx, cancel)()
 	select {

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// defaultWait is how long a layer below memory is waited for in a read or a write.
+	// defaultWait is how long a layer below memory is waited for in a read.
 	defaultWait = time.Second
+	// patientWaits is how many waits a write or a lease may take: only actors do these.
+	patientWaits = 5
 	// defaultFresh is how long a value that was read counts as the newest. What another
 	// replica wrote is seen within it; the aim is five seconds, polling included.
 	defaultFresh = time.Second
@@ -24,8 +26,6 @@ const (
 	callsLimit = 16
 	// memoryLimitNames is how many names memory keeps that no layer lacks.
 	memoryLimitNames = 4096
-
-	unsyncedPrefix = "unsynced/"
 )
 
 var (
@@ -46,14 +46,15 @@ type Layers struct {
 	Remote Store
 	// Check returns why a value cannot be what belongs under name; nil takes anything.
 	Check func(name string, value []byte) error
-	// Newer tells whether value a is surely newer than b; nil never does. It decides between a
-	// value that an earlier process could not bring to Remote and what is there now.
+	// Newer tells whether value a is surely newer than b; nil never does. A local copy that is
+	// newer than what is in Remote was not brought there by an earlier process, and is now.
 	Newer func(name string, a, b []byte) bool
 	// Passing are the prefixes of names that mean something for minutes. With a Remote they
 	// are not kept locally, and what is gone there is gone.
 	Passing []string
 	Log     *slog.Logger
-	// Wait bounds how long a layer is waited for, one second when zero.
+	// Wait bounds how long a read waits for a layer, one second when zero. Writes and leases
+	// wait five times as long.
 	Wait time.Duration
 	// Fresh is how old a value in memory may be that is returned without a look below, one
 	// second when zero.
@@ -67,7 +68,7 @@ type Layers struct {
 // longer than twice Wait, whatever the layers do, and a name that is slow holds up no other.
 // Acquire makes everything stale: whoever holds a lease reads what the holder before wrote.
 //
-// Writes go to memory and Local, then to Remote. What a layer did not take is served from
+// Writes go to memory and Local at once, then to Remote. What a layer did not take is served from
 // memory and tried again by Run, under the same lease; the write returns ErrUnsynced then.
 //
 // A value that Check refuses counts as missing. Local moves it aside, of Remote's a copy
@@ -84,6 +85,7 @@ type Layered struct {
 	passing       []string
 	log           *slog.Logger
 	wait, fresh   time.Duration
+	patience      time.Duration // for writes and leases, which take a store several steps
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -117,7 +119,6 @@ type debt struct {
 	// doubtful: it was found here and not written by this process, so that a value in
 	// Remote may be better.
 	doubtful bool
-	marked   bool // Local has a note of it, for the next start
 	under    Lease
 	since    time.Time
 	tried    time.Time
@@ -146,6 +147,7 @@ func NewLayered(from Layers) *Layered {
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
+	l.patience = patientWaits * l.wait
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	if from.Local == nil && from.Remote == nil {
 		from.Local = new(Memory)
@@ -157,7 +159,6 @@ func NewLayered(from Layers) *Layered {
 	if from.Remote != nil {
 		l.remote = newLayer(l, "remote", from.Remote)
 		l.base = l.remote
-		l.recall()
 	}
 	return l
 }
@@ -186,7 +187,7 @@ func (l *Layered) String() string { return l.base.store.String() }
 
 // Acquire implements Store.
 func (l *Layered) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error) {
-	lease, err := ask(ctx, l.base, func(ctx context.Context) (Lease, error) {
+	lease, err := ask(ctx, l.base, l.patience, func(ctx context.Context) (Lease, error) {
 		return l.base.store.Acquire(ctx, name, holder, ttl)
 	})
 	if err != nil {
@@ -208,7 +209,7 @@ func (l *Layered) List(ctx context.Context, prefix string) ([]string, error) {
 		if layer == nil {
 			continue
 		}
-		list, err := ask(ctx, layer, func(ctx context.Context) ([]string, error) { return layer.store.List(ctx, prefix) })
+		list, err := ask(ctx, layer, l.wait, func(ctx context.Context) ([]string, error) { return layer.store.List(ctx, prefix) })
 		answered = answered || err == nil
 		errs = append(errs, err)
 		for _, name := range list {
@@ -237,12 +238,12 @@ func (l *Layered) owedNames(prefix string) (names []string) {
 	return names
 }
 
-// hidden are the marks of this package, and what is deleted here and not everywhere.
+// hidden is what is deleted here and not everywhere.
 func (l *Layered) hidden(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.entries[name]
-	return strings.HasPrefix(name, unsyncedPrefix) || e != nil && e.owed != nil && e.owed.gone
+	return e != nil && e.owed != nil && e.owed.gone
 }
 
 // keptLocally tells whether Local has a copy of a name.

@@ -136,6 +136,8 @@ func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err er
 	}
 	theirs, err := l.look(l.remote, name)
 	switch {
+	case err == nil && own != nil && l.newer != nil && l.newer(name, own, theirs):
+		return own, &debt{remote: true, doubtful: true, since: time.Now()}, nil
 	case err == nil && l.keptLocally(name) && !bytes.Equal(own, theirs):
 		return theirs, &debt{local: true, since: time.Now()}, nil
 	case err == nil:
@@ -179,7 +181,7 @@ func (l *Layered) fetchOwn(name string, e *entry) ([]byte, error) {
 
 // look reads a name of one layer and checks what comes: errBad if that is refused.
 func (l *Layered) look(y *layer, name string) ([]byte, error) {
-	value, err := ask(l.ctx, y, func(ctx context.Context) ([]byte, error) { return y.store.Get(ctx, name) })
+	value, err := ask(l.ctx, y, l.wait, func(ctx context.Context) ([]byte, error) { return y.store.Get(ctx, name) })
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +223,7 @@ func (l *Layered) refuse(y *layer, name string, value []byte, fault error) {
 	if !ok {
 		return
 	}
-	_, err := ask(l.ctx, l.local, func(ctx context.Context) (struct{}, error) {
+	_, err := ask(l.ctx, l.local, l.wait, func(ctx context.Context) (struct{}, error) {
 		if y == l.local {
 			return struct{}{}, keeper.MoveAside(ctx, name, value, time.Now())
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -41,8 +40,7 @@ func (l *Layered) change(ctx context.Context, name string, value []byte, under L
 	l.mu.Lock()
 	e.value, e.at, e.epoch = value, time.Now(), l.epoch
 	e.gen++
-	marked := e.owed != nil && e.owed.marked
-	e.owed = &debt{local: l.keptLocally(name), remote: l.remote != nil, gone: value == nil, marked: marked, under: under, since: time.Now()}
+	e.owed = &debt{local: l.keptLocally(name), remote: l.remote != nil, gone: value == nil, under: under, since: time.Now()}
 	l.mu.Unlock()
 	err := l.pay(ctx, name, e)
 	if err == nil || errors.Is(err, ErrLost) || errors.Is(err, errForeign) {
@@ -91,14 +89,7 @@ func (l *Layered) pay(ctx context.Context, name string, e *entry) error {
 		l.withdraw(name, e, gen)
 		return err
 	}
-	marked := owed.marked
-	switch {
-	case remoteErr != nil && localErr == nil && !marked && !owed.gone:
-		marked = l.mark(name, []byte(owed.since.UTC().Format(time.RFC3339)+"\n"))
-	case marked && (remoteErr == nil || owed.gone):
-		marked = !l.mark(name, nil)
-	}
-	l.settle(e, gen, localErr == nil, remoteErr == nil, marked)
+	l.settle(e, gen, localErr == nil, remoteErr == nil)
 	return err
 }
 
@@ -131,7 +122,7 @@ func (l *Layered) payRemote(ctx context.Context, name string, value []byte, owed
 }
 
 func write(ctx context.Context, y *layer, name string, value []byte, under Lease) error {
-	_, err := ask(ctx, y, func(ctx context.Context) (struct{}, error) {
+	_, err := ask(ctx, y, y.l.patience, func(ctx context.Context) (struct{}, error) {
 		if value == nil {
 			return struct{}{}, y.store.Delete(ctx, name, under)
 		}
@@ -141,14 +132,13 @@ func write(ctx context.Context, y *layer, name string, value []byte, under Lease
 }
 
 // settle strikes out what was paid.
-func (l *Layered) settle(e *entry, gen uint64, local, remote, marked bool) {
+func (l *Layered) settle(e *entry, gen uint64, local, remote bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e.gen != gen || e.owed == nil {
 		return
 	}
 	rest := *e.owed
-	rest.marked = marked
 	rest.local = rest.local && !local
 	rest.remote = rest.remote && !remote
 	if !rest.local && !rest.remote {
@@ -170,43 +160,8 @@ func (l *Layered) withdraw(name string, e *entry, gen uint64) {
 	if l.remote == nil || !l.keptLocally(name) {
 		return
 	}
-	for _, stale := range []string{name, unsyncedPrefix + name} {
-		if err := write(l.ctx, l.local, stale, nil, nil); err != nil {
-			l.log.Warn("a value that came too late could not be removed", "name", stale, "error", err)
-		}
-	}
-}
-
-// mark remembers in Local, over a restart, that a name is not in Remote; without content it
-// forgets that. It tells whether that was done.
-func (l *Layered) mark(name string, content []byte) bool {
-	mark := unsyncedPrefix + name
-	if !l.keptLocally(name) || CheckName(mark) != nil {
-		return false
-	}
-	return write(l.ctx, l.local, mark, content, nil) == nil // else it is in the layer's count
-}
-
-// recall takes up what an earlier process could not bring to Remote.
-func (l *Layered) recall() {
-	if l.local == nil {
-		return
-	}
-	names, err := ask(l.ctx, l.local, func(ctx context.Context) ([]string, error) { return l.local.store.List(ctx, unsyncedPrefix) })
-	if err != nil {
-		return // the layer's count has it
-	}
-	for _, mark := range names {
-		name := strings.TrimPrefix(mark, unsyncedPrefix)
-		value, err := l.look(l.local, name)
-		if err != nil {
-			continue
-		}
-		l.entries[name] = &entry{
-			value: value, at: time.Now(), write: make(chan struct{}, 1),
-			owed: &debt{remote: true, doubtful: true, marked: true, since: time.Now()},
-		}
-		l.wake()
+	if err := write(l.ctx, l.local, name, nil, nil); err != nil {
+		l.log.Warn("a value that came too late could not be removed", "name", name, "error", err)
 	}
 }
 

@@ -56,7 +56,7 @@ func (r Rules) Check(name string, value []byte) error {
 func (r Rules) CheckBundle(host string, bundle []byte) error {
 	c, err := certs.ParseBundle("store", bundle)
 	if err != nil {
-		return err
+		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) // faults of the chain and of the key, on one line
 	}
 	leaf := c.Leaf()
 	if err := leaf.VerifyHostname(host); err != nil {
