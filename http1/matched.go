@@ -30,14 +30,19 @@ func (r *Request) Route() string { return r.x.Route }
 // pattern has none of that name. It can hold anything that can be written in a path: a slash,
 // "..", or a NUL. Each call decodes anew.
 func (r *Request) PathValue(name string) string {
-	if r.wildcards == nil {
-		return ""
-	}
-	part := string(r.wildcards.Find(r.matched, name))
+	part := r.EscapedPathValue(name)
 	if value, err := url.PathUnescape(part); err == nil {
 		return value
 	}
 	return part
+}
+
+// EscapedPathValue is [Request.PathValue] as it stands in the path, percent-encoded.
+func (r *Request) EscapedPathValue(name string) string {
+	if r.wildcards == nil {
+		return ""
+	}
+	return string(r.wildcards.Find(r.matched, name))
 }
 
 // PathValues yields the name and the value of each wildcard, in the order of the pattern.

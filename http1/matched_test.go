@@ -55,9 +55,9 @@ func TestMatched(t *testing.T) {
 		http1test.Do(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 			r.SetRoute("x", whole{})
 			r.SetPath("/new%20path")
-			seen = fmt.Sprintf("%s %s %s ?%s %s", r.Path(), r.PathView(), r.Target(), r.Query(), r.PathValue("all"))
-		}), http1test.Request{Target: "/old?q"})
-		if want := "/new%20path /new%20path /old?q ?q old"; seen != want {
+			seen = fmt.Sprintf("%s %s %s ?%s %s %s", r.Path(), r.PathView(), r.Target(), r.Query(), r.PathValue("all"), r.EscapedPathValue("all"))
+		}), http1test.Request{Target: "/o%6Cd?q"})
+		if want := "/new%20path /new%20path /o%6Cd?q ?q old o%6Cd"; seen != want {
 			t.Errorf("%q, want %q", seen, want)
 		}
 	})

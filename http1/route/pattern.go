@@ -56,6 +56,15 @@ func (p *pattern) Find(path []byte, name string) []byte {
 	return nil
 }
 
+// Wildcards are the names of a pattern's wildcards in their order, or why it is no pattern.
+func Wildcards(text string) ([]string, error) {
+	p, err := parsePattern(text)
+	if err != nil {
+		return nil, err
+	}
+	return p.names, nil
+}
+
 // parsePattern reads "[METHOD ][HOST]/[PATH]". Between the method and what follows any number
 // of spaces and tabs may stand.
 func parsePattern(text string) (*pattern, error) {

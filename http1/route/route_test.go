@@ -210,6 +210,43 @@ func panicOf(t *testing.T, f func()) (text string) {
 	return ""
 }
 
+func TestFind(t *testing.T) {
+	m := muxOf("GET /a/{x}", "/dir/")
+	for _, c := range []struct{ clause, method, target, want string }{
+		{"a route takes it", "GET", "/a/1", "GET /a/{x} 200"},
+		{"its slash misses", "GET", "/dir", "/dir/ 307"},
+		{"another method", "POST", "/a/1", "nothing"},
+		{"no route", "GET", "/b", "nothing"},
+		{"a path that is not clean", "GET", "//dir/", "nothing"},
+		{"the server as a whole", "OPTIONS", "*", "nothing"},
+	} {
+		t.Run(c.clause, func(t *testing.T) {
+			got := "nothing"
+			r := http1test.Do(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+				if h := m.Find(r); h != nil {
+					got = r.Route()
+					h.Serve(w, r)
+				}
+			}), http1test.Request{Method: c.method, Target: c.target})
+			if got != "nothing" {
+				got += fmt.Sprint(" ", r.Status)
+			}
+			if got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+	t.Run("Wildcards are named, or the pattern is refused", func(t *testing.T) {
+		names, err := route.Wildcards("GET /{a}/{b...}")
+		if fmt.Sprint(names) != "[a b]" || err != nil {
+			t.Error(names, err)
+		}
+		if _, err := route.Wildcards("/{"); err == nil {
+			t.Error("no error")
+		}
+	})
+}
+
 func TestGroup(t *testing.T) {
 	around := func(name string) route.Middleware {
 		return func(next http1.Handler) http1.Handler {

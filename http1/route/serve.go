@@ -39,6 +39,25 @@ func (m *Mux) Lookup(method, authority, path string) Finding {
 	return t.finding(method, []byte(authority), at, s)
 }
 
+// Find sets the request's route and returns its handler, where a route takes the request as it
+// is; a missing slash at the end counts, and then the handler redirects. It returns nil where the
+// mux itself would answer otherwise: for one that stands in front of another handler.
+func (m *Mux) Find(r *http1.Request) http1.Handler {
+	t, path := m.table(), r.PathView()
+	s := t.search(r.Method(), r.AuthorityView(), path)
+	switch {
+	case s.entry == nil || !isClean(path):
+		return nil
+	case s.location != "":
+		r.SetRoute(s.entry.Name, nil)
+		return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+			answer(w, r, &Finding{Status: 307, Location: s.location})
+		})
+	}
+	r.SetRoute(s.entry.Name, s.entry.pattern)
+	return s.entry.Handler
+}
+
 // Serve is http1.Handler.
 func (m *Mux) Serve(w *http1.Response, r *http1.Request) {
 	t := m.table()
