@@ -5,7 +5,7 @@ package main
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
-	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, where URLs go (give them in place of ROOT), or the Kubernetes manifests around it, without serving."`
+	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
 	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
