@@ -182,11 +182,11 @@ func compare(t *testing.T, seen map[int]int, seed uint64, patterns, requests int
 func TestSameAsServeMux(t *testing.T) {
 	t.Run("random patterns conflict alike, and random requests end alike", func(t *testing.T) {
 		seen := map[int]int{}
-		for seed := range 400 {
+		for seed := range 150 {
 			compare(t, seen, uint64(seed), 1+seed%40, 60)
 		}
 		for _, status := range []int{200, 307, 404, 405} {
-			if seen[status] < 500 {
+			if seen[status] < 200 {
 				t.Errorf("%d requests ended with %d: they say too little (%v)", seen[status], status, seen)
 			}
 		}
