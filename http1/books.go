@@ -92,7 +92,7 @@ func (v *visit) account(res *Result) {
 		x := &v.w.exchange
 		v.observe(&Record{
 			Status: res.Status, Bytes: res.Bytes, Detached: res.Detached, Err: res.Err, Reason: reason, Ending: end,
-			Client: x.Asker(), Scheme: x.Head.Scheme(), CallerID: x.CallerID,
+			Client: x.Asker(), Scheme: x.Head.Scheme(), CallerID: x.CallerID, Route: x.Route,
 		})
 	}
 }

@@ -46,6 +46,7 @@ type Record struct {
 	Target    string
 	Authority string
 	Proto     string
+	Route     string // that a router has found; see [Request.SetRoute]
 
 	Status int   // 0 when no response was begun
 	Bytes  int64 // of response content

@@ -21,6 +21,9 @@ type Request struct {
 	path   string
 	target string
 	ctx    context.Context // that a middleware gave it; nil for the exchange's own
+
+	wildcards Wildcards // of the route that was found; nil for none
+	matched   []byte    // the path in which they are
 }
 
 func (r *Request) reset(x *exchange.Exchange) { *r = Request{x: x} }

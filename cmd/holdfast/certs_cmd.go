@@ -15,9 +15,10 @@ import (
 // if there is none yet, so that it can be trusted before the first start.
 func (*certsCACmd) run(c *call) outcome {
 	values, _, faults := c.layers()
-	r := &reader{values: values, faults: append(c.faults, faults...)}
+	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: true} // of the sites it needs the names
 	dir, why := r.stateDir(c.env)
-	names := r.localNames()
+	s := &settings{LocalNames: r.localNames()}
+	s.readSites(r)
 	if why != "" {
 		r.faults = append(r.faults, fault{What: why})
 	}
@@ -25,7 +26,7 @@ func (*certsCACmd) run(c *call) outcome {
 		return outcome{exit: report(c.std.err, r.faults)}
 	}
 	// What the making has to tell is not the output: stdout can be taken for a script.
-	path, err := ensureCA(dir, names, newLog(c.std.err, chooseForm("auto", c.std.err, c.env), slog.LevelInfo))
+	path, err := ensureCA(dir, s.LocalNames, newLog(c.std.err, chooseForm("auto", c.std.err, c.env), slog.LevelInfo))
 	if err != nil {
 		return outcome{exit: report(c.std.err, []fault{{What: plain(err.Error())}})}
 	}

@@ -28,7 +28,14 @@ func (*checkCmd) run(c *call) outcome {
 	if paths, ok := c.given["kubernetes"]; ok {
 		return c.checkManifests(paths)
 	}
+	urls := c.takeURLs()
 	s, faults := c.settings()
+	if len(urls) > 0 && len(faults) == 0 {
+		if faults = s.trace(c.std.out, urls); len(faults) == 0 {
+			return outcome{exit: exitOK}
+		}
+		return outcome{exit: report(c.std.err, faults)}
+	}
 	warnings, met := s.obstacles()
 	faults = append(faults, met...)
 	for _, w := range append(s.Warnings, warnings...) {
@@ -160,11 +167,7 @@ func nearestDirectory(dir string) (string, error) {
 func (s *settings) describe(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer table.Flush()
-	root, err := filepath.Abs(s.Root)
-	if err != nil {
-		root = s.Root
-	}
-	root = observe.Escape(root, plainLimitBytes)
+	root := observe.Escape(s.serves(), plainLimitBytes)
 	plainHTTP := "redirects to https"
 	if s.HTTPS == "" {
 		plainHTTP = "serves " + root + " in clear text"

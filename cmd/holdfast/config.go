@@ -68,12 +68,16 @@ func decodeConfig(path string, content []byte) (map[string]value, []fault) {
 	if err := toml.Unmarshal(content, &document); err != nil {
 		return nil, []fault{syntaxFault(path, err)}
 	}
-	lines := keyLines(content)
+	lines, at := keyLines(content), locate(plain(path), content)
 	known := configKeys()
 	values := make(map[string]value)
 	var faults []fault
 	for _, key := range keysByLine(document, lines) {
 		where := plain(path) + ":" + strconv.Itoa(lines[key])
+		if tables, ok := tablesOf(document[key], key, at); ok && key == "site" && len(tables) > 0 {
+			values[key] = value{tables: tables, from: where, kind: otherKind, texts: []string{""}}
+			continue
+		}
 		if !slices.Contains(known, key) {
 			faults = append(faults, unknownKey(key, document[key], where, known))
 			continue
@@ -143,6 +147,9 @@ func unknownKey(key string, content any, where string, known []string) fault {
 	if isTable(content) {
 		f.What = "unknown table " + quote("["+key+"]")
 		f.Why = "settings are plain keys at the top of the file"
+	}
+	if key == "site" {
+		f.What, f.Why, f.Mend = "site is no array of tables", "", "write [[site]] above the keys of each site"
 	}
 	return f
 }

@@ -21,7 +21,7 @@ func TestConfigFaults(t *testing.T) {
 			[]string{`unknown key "zz" (FILE:1)`, `unknown key "aa" (FILE:3)`}},
 		{"a table", "https = ':1'\n[limits]\nmax-fields = 1\n",
 			[]string{`unknown table "[limits]" (FILE:2): settings are plain keys at the top of the file; see`}},
-		{"an array of tables, once", "[[site]]\nroot = 'a'\n[[site]]\nroot = 'b'\n", []string{`unknown table "[site]" (FILE:1)`}},
+		{"an array of tables, once", "[[host]]\nroot = 'a'\n[[host]]\nroot = 'b'\n", []string{`unknown table "[host]" (FILE:1)`}},
 		{"a dotted key", "https.port = 1", []string{`https "map[port:1]" has the wrong type (FILE:1): it takes text in quotes; write it as https = "…"`}},
 		{"a file names no other file", "config = 'x.toml'", []string{`unknown key "config" (FILE:1)`}},
 		{"text without quotes", "https = :8443\n", []string{`the configuration is no valid TOML (FILE:1:9): `}},

@@ -41,7 +41,10 @@ func launch(t testing.TB, root string, flags ...string) *server {
 func spawn(t testing.TB, root string, flags ...string) *server {
 	t.Helper()
 	s := &server{t: t, state: filepath.Join(t.TempDir(), "state"), log: new(transcript), access: new(transcript), gone: make(chan struct{})}
-	args := []string{"serve", root, "--log", "json", "--state", s.state}
+	args := []string{"serve", "--log", "json", "--state", s.state}
+	if root != "" { // else the file names what is served
+		args = append(args, root)
+	}
 	if !hasFlag(flags, "--https") {
 		args = append(args, "--https", "127.0.0.1:0")
 	}

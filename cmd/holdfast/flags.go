@@ -5,7 +5,7 @@ package main
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
-	Check    checkCmd    `cmd:"" help:"Check the configuration of a server, or the Kubernetes manifests around it, without serving."`
+	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
 	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
@@ -73,7 +73,7 @@ type serveCmd struct {
 	LogLevel  string `name:"log-level" group:"Logging" placeholder:"debug|info|warn|error" default:"info" help:"Least level of the log on stderr. debug tells of each refused message and each broken connection; warn leaves out the start and the stop. The access log has one level and is not changed."`
 	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
 
-	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it."`
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT."`
 }
 
 // rehearseCmd takes the settings of a server, and how it is to be rehearsed.

@@ -46,6 +46,7 @@ var rooms = []room{
 	{"http1/versus/process", nil, nil, "a child process and its cost are nobody's in particular"},
 	{"http1/admin", []string{"http1", "http1/nethttp"}, nil, "its profiles are net/http's, on the adaptor"},
 	{"http1/observe", []string{"http1", "http1/nethttp"}, nil, "so is the page that Prometheus reads"},
+	{"http1/vhost", []string{"http1", "http1/route"}, nil, "the rules of a site are routes"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
 	{"conn", nil, []string{"net/http"}, "conn tracks and drains connections whatever they carry: there is no HTTP in it"},

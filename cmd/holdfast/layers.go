@@ -12,6 +12,8 @@ type value struct {
 	texts []string
 	from  string // "--https", "HOLDFAST_HTTPS", "holdfast.toml:3"; empty for the default
 	kind  kind
+
+	tables []table // of an array of tables, which no flag has
 }
 
 // kind is what a value was written as. The command line and the environment have only
@@ -36,6 +38,7 @@ func (c *call) layers() (values map[string]value, warnings, faults []fault) {
 		known = append(known, variableStem(s.name))
 		values[s.name] = c.lay(s, file)
 	}
+	values["site"] = file["site"]       // there is no other layer that has it
 	if commandPath(c.node) == "serve" { // other commands know but a few of the variables
 		warnings = unknownVariables(c.env, known)
 	}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 
 // house is what a running server holds: opened before it runs, closed after the drain.
 type house struct {
-	root         *os.Root
+	roots        []*os.Root // of the sites in their order, or one
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -44,12 +43,7 @@ type namedListener struct {
 func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	h := &house{log: log, supervisor: s.Supervisor}
 	h.supervisor.log = log
-	var faults []fault
-	root, err := os.OpenRoot(s.Root)
-	if err != nil {
-		faults = append(faults, fault{What: "cannot serve the directory " + quote(s.Root), Why: reason(err), Mend: "check the path and its permissions"})
-	}
-	h.root = root
+	faults := h.openRoots(s)
 	faults = append(faults, h.listen(s)...)
 	var f *fault
 	if h.pidFile, f = preparePIDFile(s.PIDFile); f != nil {
@@ -140,7 +134,11 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	var directory http1.Handler = files.New(h.root, files.Options{Log: h.log})
+	var directories []http1.Handler
+	for _, root := range h.roots {
+		directories = append(directories, files.New(root, files.Options{Log: h.log}))
+	}
+	directory, guard := s.handler(directories)
 	if s.Rehearsal {
 		directory = rehearsal.Mount(directory)
 	}
@@ -156,7 +154,7 @@ func (h *house) furnish(s *settings, std streams) {
 			l.listener.Handler = site
 		default:
 			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
-			l.listener.Handler = h.protocol(s, to, h.observer(redirectRoute, access))
+			l.listener.Handler = h.protocol(s, guard(to), h.observer(redirectRoute, access))
 		}
 	}
 }
@@ -217,8 +215,8 @@ func (h *house) abandon() {
 
 // close closes what the drain does not: it comes last.
 func (h *house) close() {
-	if h.root != nil {
-		_ = h.root.Close()
+	for _, root := range h.roots {
+		_ = root.Close()
 	}
 }
 
@@ -234,11 +232,7 @@ func (h *house) closeAccessLog() {
 
 // listening is what the banner tells.
 func (h *house) listening(s *settings) listening {
-	root, err := filepath.Abs(s.Root)
-	if err != nil {
-		root = s.Root
-	}
-	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
+	l := listening{Root: s.serves(), HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
 		first := h.certificates.selector.Certificates()[0]
 		l.CertSource, l.CertExpiry = first.Source, first.NotAfter

@@ -17,7 +17,8 @@ import (
 
 // settings are the checked configuration of a server.
 type settings struct {
-	Root string
+	Root  string          // not served where there are sites
+	Sites []*siteSettings // by host; none for one directory
 
 	HTTPS, HTTP     string // addresses to listen on; "" for none
 	ReusePort       bool
@@ -101,6 +102,7 @@ func (c *call) read() (*settings, *reader) {
 	s.readResponseFields(r)
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
+	s.readSites(r)
 	s.readRoot(r)
 	return s, r
 }
@@ -299,7 +301,7 @@ func (s *settings) readRoot(r *reader) {
 		return
 	}
 	s.Root = v.texts[0]
-	if r.elsewhere {
+	if r.elsewhere || len(s.Sites) > 0 {
 		return
 	}
 	if f := checkRoot(s.Root); f != nil {

@@ -60,6 +60,7 @@ type Response struct {
 	Result   http1.Result    // what the server would log
 	Client   netip.AddrPort  // likewise: who asked, as far as a handler knew better
 	Scheme   string
+	Route    string // that a router found
 }
 
 // Informed is an informational response.
@@ -101,7 +102,7 @@ func Do(h http1.Handler, r Request) *Response {
 		b.sink = sink
 	}
 	sink.res.Result = http1.Answer(h, x)
-	sink.res.Client, sink.res.Scheme = x.Asker(), x.Head.Scheme()
+	sink.res.Client, sink.res.Scheme, sink.res.Route = x.Asker(), x.Head.Scheme(), x.Route
 	for i := range memory {
 		memory[i] = 0xDB
 	}

@@ -28,6 +28,10 @@ func (a *adaptor) request(r *http1.Request) (req *http.Request, b *body, err err
 		req.Header[name] = append(req.Header[name], value)
 	}
 	adjustHeader(req)
+	req.Pattern = r.Route()
+	for name, value := range r.PathValues() {
+		req.SetPathValue(name, value)
+	}
 	req = req.WithContext(&requestContext{Context: r.Context(), adaptor: a, local: r.Local()})
 	if req.ContentLength != 0 {
 		b = &body{r: r, from: r.Body(), request: req}

@@ -43,6 +43,7 @@ const (
 	keyReason    = "reason"
 	keyError     = "error"
 	keyDetached  = "detached"
+	keyRoute     = "route"
 )
 
 // AccessLog returns an observer that logs each record as one line at level Info, with
@@ -54,7 +55,8 @@ const (
 // client but a proxy in front, and, over TLS, the version and the key exchange group, and
 // as request_id the id by which a trusted caller knows the request, and as client_subject
 // whom the client's verified certificate is for, where there is one. Where the handler took
-// the connection over there is detached=true. A request that did not complete also has
+// the connection over there is detached=true, and where a router found a route, its name. A
+// request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
 // query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
@@ -92,6 +94,9 @@ func AccessLog(log *slog.Logger) func(*http1.Record) {
 		}
 		if r.Detached {
 			line.AddAttrs(slog.Bool(keyDetached, true))
+		}
+		if r.Route != "" {
+			line.AddAttrs(slog.String(keyRoute, r.Route))
 		}
 		addEnding(&line, r)
 		_ = handler.Handle(ctx, line) // a log that cannot be written fails no request

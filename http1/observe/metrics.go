@@ -26,6 +26,7 @@ type Metrics struct {
 	requests       *prometheus.CounterVec
 	duration, size *prometheus.HistogramVec
 	log            *slog.Logger
+	named          namedRoutes
 }
 
 // NewMetrics makes metrics with those of the Go runtime and the process in them. Log gets

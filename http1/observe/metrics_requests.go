@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,28 +48,33 @@ const (
 )
 
 // route counts the requests that one handler answers. Its counters are looked up by their
-// labels once and found by their place in a table of 44 KiB afterwards, so that counting
-// takes no lock and no memory.
+// labels once and found by their place in a table afterwards, of 4 KiB for each method that
+// was asked for, so that counting takes no lock and no memory.
 type route struct {
 	name           string
-	requests       *prometheus.CounterVec
+	metrics        *Metrics
 	duration, size prometheus.Observer
-	counters       [len(methodNames)][statusKinds]atomic.Pointer[prometheus.Counter]
+	counters       [len(methodNames)]atomic.Pointer[[statusKinds]atomic.Pointer[prometheus.Counter]]
 }
 
 // Observer counts requests under a route, which is the program's name for what answers them
-// and not the client's path. Requests that the parser refused are among them. A connection
+// and not the client's path: name, unless a router gave the request another, of which 1000 have
+// series of their own and any more those of OTHER. Requests that the parser refused are among them. A connection
 // that a handler took over counts as one request, and its length is no duration of one. In
 // steady state the observer allocates nothing. Several goroutines may call it at a time.
 func (m *Metrics) Observer(name string) func(*http1.Record) {
-	r := &route{
-		name: name, requests: m.requests,
-		duration: m.duration.WithLabelValues(name), size: m.size.WithLabelValues(name),
-	}
-	return r.count
+	return m.newRoute(name).count
+}
+
+func (m *Metrics) newRoute(name string) *route {
+	name = strings.ToValidUTF8(name, "\uFFFD") // a label has to be, and a pattern can hold any byte
+	return &route{name: name, metrics: m, duration: m.duration.WithLabelValues(name), size: m.size.WithLabelValues(name)}
 }
 
 func (r *route) count(rec *http1.Record) {
+	if rec.Route != "" && rec.Route != r.name {
+		r = r.metrics.named.find(rec.Route, r.metrics)
+	}
 	r.counter(methodIndex(rec.Method), rec.Status).Inc()
 	if rec.Status == 0 {
 		return // nothing was answered: how long a head did not come is no duration
@@ -85,11 +91,16 @@ func (r *route) counter(method, status int) prometheus.Counter {
 	if place < 1 || place >= statusKinds {
 		place, text = 0, func(int) string { return methodNames[0] }
 	}
-	at := &r.counters[method][place]
+	row := r.counters[method].Load()
+	for row == nil {
+		r.counters[method].CompareAndSwap(nil, new([statusKinds]atomic.Pointer[prometheus.Counter]))
+		row = r.counters[method].Load()
+	}
+	at := &row[place]
 	if known := at.Load(); known != nil {
 		return *known
 	}
-	c := r.requests.WithLabelValues(r.name, methodNames[method], text(status)) // the same for all who come at once
+	c := r.metrics.requests.WithLabelValues(r.name, methodNames[method], text(status)) // the same for all who come at once
 	at.Store(&c)
 	return c
 }

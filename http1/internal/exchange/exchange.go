@@ -46,6 +46,8 @@ type Exchange struct {
 	ID     ID
 	// CallerID is another id, by which a trusted caller knows the exchange.
 	CallerID string
+	// Route is the program's name for what answers, where a router has found one.
+	Route string
 }
 
 // Asker is the address of who asks: Client where that is set, else the peer's.

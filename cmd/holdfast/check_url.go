@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files"
+	"github.com/holdfast-server/holdfast/http1/http1test"
+	"github.com/holdfast-server/holdfast/http1/redirect"
+)
+
+// isURL tells a URL among the words of a command line from a directory.
+func isURL(word string) bool {
+	return strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://")
+}
+
+// takeURLs takes the URLs out of what was given as ROOT.
+func (c *call) takeURLs() (urls []string) {
+	words, ok := c.given["root"]
+	if !ok {
+		return nil
+	}
+	for _, word := range words {
+		if isURL(word) {
+			urls = append(urls, word)
+		}
+	}
+	if words = slices.DeleteFunc(words, isURL); len(words) == 0 {
+		delete(c.given, "root")
+	} else {
+		c.given["root"] = words
+	}
+	return urls
+}
+
+// trace prints where each URL goes, by asking the handlers that serve would have, for HEAD.
+func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
+	h := &house{log: slog.New(slog.DiscardHandler)}
+	defer h.close()
+	if faults = h.openRoots(s); len(faults) > 0 {
+		return faults
+	}
+	t := &tracer{settings: s}
+	var directories []http1.Handler
+	for i, root := range h.roots {
+		directories = append(directories, t.noting(s.roots()[i], files.New(root, files.Options{Log: h.log})))
+	}
+	all, guard := s.handler(directories)
+	t.direct, t.redirecting = all, guard(redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: s.httpsPort(), Site: all})
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	for _, text := range urls {
+		if f := t.ask(table, text); f != nil {
+			faults = append(faults, *f)
+		}
+	}
+	return faults
+}
+
+// A tracer asks handlers and notes which file they were at.
+type tracer struct {
+	settings            *settings
+	direct, redirecting http1.Handler // of the listener that serves, and the plain one beside HTTPS
+	file                string
+}
+
+// noting is a directory's handler that notes the path it is asked for.
+func (t *tracer) noting(root string, next http1.Handler) http1.Handler {
+	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+		path, err := url.PathUnescape(r.Path())
+		if err != nil {
+			path = r.Path()
+		}
+		if t.file = filepath.Join(root, filepath.FromSlash(path)); strings.HasSuffix(path, "/") {
+			t.file = filepath.Join(t.file, "index.html")
+		}
+		next.Serve(w, r)
+	})
+}
+
+// ask prints a line for one URL.
+func (t *tracer) ask(w io.Writer, text string) *fault {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7F }) {
+		return &fault{What: quote(text) + " is no URL that a client could ask for", Mend: "write it percent-encoded, as https://HOST/PATH", Usage: true}
+	}
+	address, handler := t.settings.HTTPS, t.direct
+	if u.Scheme == "http" {
+		address = t.settings.HTTP
+		if t.settings.HTTPS != "" {
+			handler = t.redirecting
+		}
+	}
+	if address == "" {
+		fmt.Fprintf(w, "%s\t-\tnothing listens for %s\n", plain(text), u.Scheme)
+		return nil
+	}
+	target, _, _ := strings.Cut(strings.TrimPrefix(text, u.Scheme+"://"+u.Host), "#")
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
+	}
+	t.file = ""
+	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https"})
+	fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", plain(text), answer.Status, t.destination(answer), t.by(answer))
+	return nil
+}
+
+// destination is the place that a redirect names, or the file.
+func (t *tracer) destination(r *http1test.Response) string {
+	switch location := r.Get("Location"); {
+	case location != "":
+		return "to " + plain(location)
+	case r.Status == 421:
+		return "no site has this host"
+	case r.Status == 404 && t.file != "":
+		return "no file " + plain(t.file)
+	case t.file != "":
+		return "file " + plain(t.file)
+	}
+	return ""
+}
+
+// by is the site and the rule that decided.
+func (t *tracer) by(r *http1test.Response) string {
+	for _, one := range t.settings.Sites {
+		if rule, ok := one.Named[r.Route]; ok {
+			return "site " + plain(one.Name) + ", " + rule
+		}
+		if one.Name == r.Route {
+			return "site " + plain(one.Name) + " (" + one.From + ")"
+		}
+	}
+	return ""
+}
+
+// httpsPort is the port that redirects may name, as far as it is known before it is bound.
+func (s *settings) httpsPort() int {
+	_, text, err := net.SplitHostPort(s.HTTPS)
+	if err != nil {
+		return 443
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		port, _ = net.LookupPort("tcp", text)
+	}
+	return port
+}

@@ -1,0 +1,125 @@
+package vhost
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/route"
+)
+
+// Rules stand in front of a site's handler. A request that no rule takes goes to it as it is;
+// one of several rules takes a request by the precedence of http1/route. Rules may not be added
+// while they serve.
+type Rules struct {
+	Site http1.Handler
+
+	mux       route.Mux
+	redirects []redirection
+	count     int // of all rules
+}
+
+// A redirection is a redirect with its target.
+type redirection struct {
+	Rule
+	to target
+}
+
+// A Rule leads from a pattern to somewhere else.
+type Rule struct {
+	From string // a pattern of http1/route without a host
+	To   string // a path, or for a redirect a URL too, with the pattern's wildcards
+	// Status is of a redirect: 301, 302, 303, 307 or 308. 0 is a rewrite: the site answers for
+	// the path To, in place of the request's, and the query stays.
+	Status int
+	// Name and Place are those of route.Route.
+	Name, Place string
+}
+
+// Statuses are those of a redirect.
+var Statuses = []int{301, 302, 303, 307, 308}
+
+// ErrTo and ErrStatus are what is wrong with a rule where it is not its pattern.
+var (
+	ErrTo     = errors.New("the target is wrong")
+	ErrStatus = errors.New("the status is none of a redirect")
+)
+
+// Add adds a rule. The error says which part is wrong: it is [ErrTo] or [ErrStatus], or it is
+// about From, which may conflict with that of another rule.
+func (s *Rules) Add(r Rule) error {
+	names, err := route.Wildcards(r.From)
+	if err != nil {
+		return err
+	}
+	if i := strings.LastIndexAny(r.From[:strings.IndexByte(r.From, '/')], " \t"); r.From[i+1] != '/' {
+		return errors.New("it names a host, and the rule is the site's already")
+	}
+	to, err := parseTarget(r.To, names)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrTo, err)
+	case r.Status == 0 && !to.isPath():
+		return fmt.Errorf("%w: a rewrite leads to a path of the same site, without a query", ErrTo)
+	case r.Status != 0 && !slices.Contains(Statuses, r.Status):
+		return ErrStatus
+	}
+	err = s.mux.Register(route.Route{Pattern: r.From, Handler: s.handler(r.Status, to), Name: r.Name, Place: r.Place})
+	if err != nil {
+		return err
+	}
+	if s.count++; r.Status != 0 {
+		s.redirects = append(s.redirects, redirection{r, to})
+	}
+	return nil
+}
+
+// handler does what a rule says.
+func (s *Rules) handler(status int, to target) http1.Handler {
+	if status == 0 {
+		return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+			r.SetPath(to.path(r.EscapedPathValue))
+			s.Site.Serve(w, r)
+		})
+	}
+	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) { redirect(w, status, to.url(r)) })
+}
+
+// Circling are the redirects whose target, a path, the same rule takes again: a browser that
+// follows one gives up after some twenty rounds. It is asked once all rules are added, for
+// another rule may take the target.
+func (s *Rules) Circling() (circling []Rule) {
+	for _, r := range s.redirects {
+		if !r.to.isLocal() {
+			continue
+		}
+		f := s.mux.Lookup("GET", "", r.to.path(func(string) string { return "x" }))
+		if f.Status == 0 && f.Route.Pattern == r.From {
+			circling = append(circling, r.Rule)
+		}
+	}
+	return circling
+}
+
+// Serve is http1.Handler.
+func (s *Rules) Serve(w *http1.Response, r *http1.Request) {
+	if s.count > 0 {
+		if rule := s.mux.Find(r); rule != nil {
+			rule.Serve(w, r)
+			return
+		}
+	}
+	s.Site.Serve(w, r)
+}
+
+// redirect answers with a redirect, and for whoever reads it with a line.
+func redirect(w *http1.Response, status int, location string) {
+	w.Set("Location", location)
+	w.Text(status, reasons[status]+"\n")
+}
+
+var reasons = map[int]string{
+	301: "301 Moved Permanently", 302: "302 Found", 303: "303 See Other", 307: "307 Temporary Redirect", 308: "308 Permanent Redirect",
+}
