@@ -40,11 +40,29 @@
 // A file that only grew, its beginning unchanged, is sent up to the length it had.
 // What stays unseen is a rewrite that leaves both the size and the time as they were.
 //
-// Cache-Control is not set: how long a browser may reuse a file without asking is the
-// site's to say. Until a rule does, caches go by Last-Modified (RFC 9111 §4.2.2).
+// Cache-Control is what the rules say, the first one that is for the file. Without a rule
+// it is not set: how long a browser may reuse a file without asking is the site's to say,
+// and until it does caches go by Last-Modified (RFC 9111 §4.2.2).
 //
 // Texts are declared to be UTF-8, and content types come from a table of this package,
 // never from the machine's.
+//
+// # In which coding
+//
+// A precompressed sibling (app.js.br, .zst, .gz) is another form of its file: with its type
+// and its rules, but with its own length, validators and ranges, which are those of the
+// encoded bytes. It has to be at least as new as the file. What is encoded on the fly has no
+// ranges: a request for one gets the file as it is. Its tag is weak and ends in the coding's
+// name. Up to 128 KiB the encoding is made in memory and has a length; what is larger is
+// encoded while it is sent, and cut if the file changes. HEAD has the fields of GET. Whoever
+// refuses the file as it is ("identity;q=0") gets what can be had, else 406.
+//
+// # In memory
+//
+// A [Cache] keeps small files, and what was encoded of them, for as long as the disk agrees
+// when asked once a second. A file is taken in when its time is old enough to tell a later
+// change, and read as one state. On Linux the inode's time of change is compared too, so
+// that a rewrite with size and time restored is seen.
 //
 // # Conditions and ranges
 //

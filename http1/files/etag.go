@@ -23,6 +23,7 @@ var constantTimes = time.Date(1980, 1, 2, 0, 0, 0, 0, time.UTC)
 type validators struct {
 	etag     string    // as it is sent; "" for none
 	modified time.Time // in whole seconds; zero for none
+	date     string    // the same as it is sent
 	settled  bool      // modified cannot stand for two states: its second is over
 }
 
@@ -31,16 +32,22 @@ func validatorsOf(size int64, modified, now time.Time) validators {
 	if modified.Before(constantTimes) {
 		return validators{}
 	}
-	clock := fineClock
-	if modified.Nanosecond() == 0 {
-		clock = coarseClock
-	}
-	v := validators{etag: entityTag(size, modified, now.Sub(modified) < clock)}
+	v := validators{etag: entityTag(size, modified, now.Sub(modified) < clockOf(modified))}
 	if modified.Unix() <= now.Unix() {
 		v.modified = modified.Truncate(time.Second).UTC()
+		v.date = formatDate(v.modified)
 		v.settled = modified.Unix() < now.Unix()
 	}
 	return v
+}
+
+// clockOf is how far apart two writes must be for their times to differ for certain, on a
+// filesystem that stamped a file with that time.
+func clockOf(modified time.Time) time.Duration {
+	if modified.Nanosecond() == 0 {
+		return coarseClock
+	}
+	return fineClock
 }
 
 // entityTag is "SIZE-NANOSECONDS" in hexadecimal.
@@ -59,7 +66,7 @@ func (v validators) set(w *http1.Response) {
 	if v.etag != "" {
 		w.Set("ETag", v.etag)
 	}
-	if !v.modified.IsZero() {
-		w.Set("Last-Modified", formatDate(v.modified))
+	if v.date != "" {
+		w.Set("Last-Modified", v.date)
 	}
 }

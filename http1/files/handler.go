@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files/coding"
 )
 
 const (
@@ -28,25 +29,61 @@ type Options struct {
 	// Log gets a line for each link that leads out of the root, once for a path, and for
 	// disk errors, one in ten seconds. Nil for none.
 	Log *slog.Logger
+
+	// Rules say how long files may be kept by browsers, and which are for saving. Of those
+	// for a file, the first that speaks of a field decides it.
+	Rules []Rule
+
+	// ETag is what entity tags are made of.
+	ETag ETag
+
+	// Precompressed looks for a file's siblings with .br, .zst and .gz behind its name,
+	// and sends one in its place to clients that accept the coding, unless it is older.
+	Precompressed bool
+
+	// Encoders compress on the fly what is text and has no such sibling, from 1 KiB on;
+	// when all are busy, files are sent as they are. Nil for never. Handlers may share them.
+	Encoders *coding.Encoders
+
+	// Cache keeps files of up to 128 KiB in memory. Nil for none. Handlers may share one.
+	Cache *Cache
 }
 
 // A Handler serves the files below a root. It keeps no descriptor open between
 // requests and may serve any number of them at once.
 type Handler struct {
-	disk  opener
-	notes *notes
-	now   func() time.Time
+	disk          opener
+	notes         *notes
+	now           func() time.Time
+	rules         []Rule
+	etag          ETag
+	sums          *sums
+	precompressed bool
+	encoders      *coding.Encoders
 }
 
 // New is a handler for the files below root. It opens nothing by itself. The caller
 // keeps the root and closes it once no request is in flight any more; requests that come
-// later are answered with 500.
+// later are answered with 500, or from the cache for a second.
 func New(root *os.Root, opts Options) *Handler {
 	return newHandler(tree{root}, opts, time.Now)
 }
 
 func newHandler(disk opener, opts Options, now func() time.Time) *Handler {
-	return &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now}
+	h := &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now, rules: opts.Rules, etag: opts.ETag,
+		sums: newSums(), precompressed: opts.Precompressed, encoders: opts.Encoders}
+	if opts.Cache != nil {
+		h.disk = &keeper{opener: disk, cache: opts.Cache, now: now, prepare: h.prepare}
+	}
+	return h
+}
+
+// prepare works out what requests would else work out one by one for a file in memory.
+func (h *Handler) prepare(name string, f *file, now time.Time) {
+	f.about = h.about(name)
+	if v, err := h.tags(nil, name, f, now); err == nil {
+		f.tags = &v
+	}
 }
 
 // Serve answers GET and HEAD with a file, OPTIONS (of "*" too) with the methods there are, POST,
@@ -101,26 +138,34 @@ func (h *Handler) attempt(w *http1.Response, r *http1.Request, name string) erro
 	defer f.Close()
 
 	now := h.now()
-	v := validatorsOf(f.size, f.modified, now)
-	status, spans := askedBy(r).answer(v, f.size, now)
+	rep, err := h.represent(w, r, name, f, now)
+	if err != nil {
+		return err
+	}
+	defer rep.close(f)
+	want := askedBy(r)
+	if rep.live {
+		want.ranges.sent = false
+	}
+	status, spans := want.answer(rep.tags, rep.file.size, now)
 	switch status {
 	case 304:
-		v.set(w)
+		rep.set(w)
 		w.SetStatus(304)
 		return nil
 	case 412:
 		w.Text(412, "412 Precondition Failed\n")
 		return nil
 	case 416:
-		w.Set("Content-Range", unsatisfied(f.size))
+		w.Set("Content-Range", unsatisfied(rep.file.size))
 		w.Text(416, "416 Range Not Satisfiable\n")
 		return nil
 	}
-	return send(w, r, f, newPage(status, spans, contentType(name), f.size, v))
+	return send(w, r, newPage(status, spans, rep))
 }
 
 // fail answers for a file that could not be opened or read, and cuts a response whose
-// head has gone: it stays shorter than it declared.
+// head has gone.
 func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err error) {
 	status := statusOf(err)
 	switch {
@@ -130,11 +175,14 @@ func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err err
 		h.notes.trouble(name, err)
 	}
 	if w.Committed() {
-		return
+		panic(http1.ErrAbort)
 	}
 	switch status {
 	case 404:
 		h.notFound(w, r)
+	case 406:
+		w.Add("Vary", "Accept-Encoding")
+		w.Text(406, "406 Not Acceptable\n")
 	case 403:
 		w.Text(403, "403 Forbidden\n")
 	case 503:
@@ -151,7 +199,8 @@ func (h *Handler) notFound(w *http1.Response, r *http1.Request) {
 	f, err := h.disk.open(notFoundName)
 	if err == nil {
 		defer f.Close()
-		err = send(w, r, f, newPage(404, nil, contentType(notFoundName), f.size, validators{}))
+		rep := &representation{source: f, file: f, about: &about{contentType: contentType(notFoundName)}}
+		err = send(w, r, newPage(404, nil, rep))
 	}
 	if err != nil && !w.Committed() {
 		w.Text(404, "404 Not Found\n")

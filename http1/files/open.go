@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 )
 
 // openFlags keep an open from waiting for the writer of a FIFO, and a terminal in the
@@ -19,6 +18,7 @@ var (
 	errIrregular = errors.New("files: neither a regular file nor a directory")
 	errOutside   = errors.New("files: a link is absolute or leads out of the root")
 	errChanged   = errors.New("files: the file changed while it was read")
+	errGone      = errors.New("files: nobody waits for the answer")
 )
 
 // An opener finds files by slash-separated names below its root.
@@ -37,11 +37,39 @@ type content interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// A file is a regular file's descriptor and what it said of itself when it was opened.
+// A file is a regular file and what its descriptor said of it when it was opened: with that
+// descriptor, or in memory and without.
 type file struct {
-	content
-	size     int64
-	modified time.Time
+	content // nil in memory
+	stamp
+
+	memory []byte // all of it, never written to; nil on the disk
+	kept
+}
+
+// Close closes the descriptor, where there is one.
+func (f *file) Close() error {
+	if f.content == nil {
+		return nil
+	}
+	return f.content.Close()
+}
+
+// whole is the file in memory. It fails with errChanged unless all is of one state.
+func (f *file) whole() (*file, error) {
+	b := make([]byte, f.size)
+	n, err := f.ReadAt(b, 0)
+	if n < len(b) && err != nil && err != io.EOF {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if n < len(b) || !f.stamp.same(stampOf(info)) {
+		return nil, errChanged
+	}
+	return &file{stamp: f.stamp, memory: b}, nil
 }
 
 // tree opens the files below a root.
@@ -71,7 +99,7 @@ func regular(f content) (*file, error) {
 	case !info.Mode().IsRegular():
 		return nil, errIrregular
 	}
-	return &file{content: f, size: info.Size(), modified: info.ModTime()}, nil
+	return &file{content: f, stamp: stampOf(info)}, nil
 }
 
 // explain tells a link out of the root from what the disk says.
@@ -125,6 +153,9 @@ var statuses = []struct {
 	{syscall.ENODEV, 404},
 	{fs.ErrPermission, 403},
 	{errChanged, 503},
+	{errGone, 503},
+	{errBusy, 503},
+	{errUnacceptable, 406},
 	{syscall.EMFILE, 503},
 	{syscall.ENFILE, 503},
 	{syscall.ENOMEM, 503},

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files/coding"
 )
 
 // pieceBytes is how much of a file is read into memory at a time: its beginning, before
@@ -24,7 +25,7 @@ var seed = maphash.MakeSeed()
 
 // A page is a response with content: which parts of the file, and what stands around them.
 type page struct {
-	validators
+	*representation
 	status       int
 	contentType  string
 	contentRange string // of a 206 with a single part
@@ -38,8 +39,9 @@ type part struct {
 }
 
 // newPage is the page for those spans of a file, or for all of it.
-func newPage(status int, spans []span, contentType string, size int64, v validators) *page {
-	p := &page{validators: v, status: status, contentType: contentType}
+func newPage(status int, spans []span, rep *representation) *page {
+	p := &page{representation: rep, status: status, contentType: rep.about.contentType}
+	size := rep.file.size
 	switch len(spans) {
 	case 0:
 		p.parts = []part{{span: span{0, size}}}
@@ -83,24 +85,49 @@ func (p *page) begin(w *http1.Response) {
 	w.SetStatus(p.status)
 	w.Set("Content-Type", p.contentType)
 	w.Set("X-Content-Type-Options", "nosniff")
-	if p.status < 300 {
+	if p.status < 300 && !p.live {
 		w.Set("Accept-Ranges", "bytes")
 	}
 	if p.contentRange != "" {
 		w.Set("Content-Range", p.contentRange)
 	}
+	if p.coding != coding.Identity {
+		w.Set("Content-Encoding", p.coding.String())
+	}
+	if p.about.attachment {
+		w.Set("Content-Disposition", "attachment")
+	}
 	p.set(w)
-	w.SetLength(p.length())
+	if !p.live || p.file.memory != nil {
+		w.SetLength(p.length())
+	}
+}
+
+// set puts in what a 304 has too (RFC 9110 §15.4.5).
+func (rep *representation) set(w *http1.Response) {
+	if rep.about.cacheControl != "" {
+		w.Set("Cache-Control", rep.about.cacheControl)
+	}
+	if rep.vary {
+		w.Add("Vary", "Accept-Encoding")
+	}
+	rep.tags.set(w)
 }
 
 // send answers with the page. An error means the disk's or errChanged; unless the response
 // is committed by then, nothing was set in it. That the client left is no error here.
-func send(w *http1.Response, r *http1.Request, f *file, p *page) error {
-	if r.Method() == "HEAD" {
+func send(w *http1.Response, r *http1.Request, p *page) error {
+	switch {
+	case p.live && p.file.memory == nil:
+		return sendEncoded(w, r, p)
+	case r.Method() == "HEAD":
 		p.begin(w)
 		return nil
+	case p.file.memory != nil:
+		sendMemory(w, p)
+		return nil
 	}
-	s := sender{w: w, f: f}
+	s := sender{w: w, f: p.file}
 	defer s.release()
 	if err := s.first(p.parts[0].span); err != nil {
 		return err
@@ -116,6 +143,18 @@ func send(w *http1.Response, r *http1.Request, f *file, p *page) error {
 		s.write([]byte(p.end))
 	}
 	return nil
+}
+
+// sendMemory answers with a page that is in memory. A small one goes out in one write with
+// its head.
+func sendMemory(w *http1.Response, p *page) {
+	p.begin(w)
+	s := sender{w: w}
+	for _, part := range p.parts {
+		s.write([]byte(part.head))
+		s.write(p.file.memory[part.start:part.end()])
+	}
+	s.write([]byte(p.end))
 }
 
 // A sender copies one file into one response.

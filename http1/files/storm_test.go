@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/holdfast-server/holdfast/http1/files/coding"
 	"github.com/holdfast-server/holdfast/http1/http1test"
 )
 
@@ -96,9 +98,23 @@ func TestTraversalStorm(t *testing.T) {
 	}
 }
 
-// TestSwapRace exchanges a directory for a link out of the root while it is asked for.
+// TestSwapRace exchanges a directory for a link out of the root while it is asked for, with
+// and without a cache: a million times by make swaprace.
 func TestSwapRace(t *testing.T) {
+	t.Run("by the disk", func(t *testing.T) { swapRace(t, Options{}) })
+	t.Run("by a cache whose looks are always due", func(t *testing.T) {
+		swapRace(t, Options{Cache: NewCache(1 << 20), Precompressed: true, Encoders: coding.NewEncoders(1)})
+	})
+}
+
+func swapRace(t *testing.T, opts Options) {
 	s, up := fortress(t)
+	if s = s.with(opts); opts.Cache != nil {
+		begun, n := time.Now(), 0
+		now := func() time.Time { n++; return begun.Add(time.Duration(n) * checkEvery) }
+		s.now, s.disk.(*keeper).now = now, now
+	}
+	answered := make(map[int]int)
 	stop := s.meanwhile(func(i int) {
 		target := []string{"dir", up, "dir/deep", up + "/deep"}[i%4]
 		s.must(os.Symlink(target, s.path("next")))
@@ -110,13 +126,18 @@ func TestSwapRace(t *testing.T) {
 		s.must(os.Rename(s.path("aside"), s.path("dir/deep")))
 	})
 	targets := []string{"/swap/secret", "/swap/", "/swap/deep/secret", "/dir/deep/secret", "/self/self/swap/secret", "/in/deep/secret"}
-	for i := range attempts(t, 20_000) {
+	asked := attempts(t, 10_000)
+	for i := range asked {
 		target := targets[i%len(targets)]
-		contained(t, target, s.get(target))
+		r := s.get(target, "Accept-Encoding", "br")
+		contained(t, target, r)
+		answered[r.Status]++
 	}
-	if stop() == 0 {
-		t.Error("nothing was swapped")
+	swaps := stop()
+	if swaps == 0 || answered[200] == 0 || answered[404] == 0 {
+		t.Errorf("%d swaps, answers %v", swaps, answered)
 	}
+	t.Logf("%d attempts, %d swaps, 0 escapes; answered: %v", asked, swaps, answered)
 }
 
 // meanwhile calls f again and again on a goroutine of its own until stop, which waits for

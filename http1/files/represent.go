@@ -1,0 +1,168 @@
+package files
+
+import (
+	"errors"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files/coding"
+)
+
+// compressFromBytes is how large a file must be to be compressed: a smaller one takes one
+// packet either way.
+const compressFromBytes = 1 << 10
+
+// Why a file is not sent though it is there.
+var (
+	errUnacceptable = errors.New("files: the client refuses every coding there is")
+	errBusy         = errors.New("files: all encoders are busy, and the client takes nothing else")
+)
+
+// siblings are the codings whose files are looked for, and live those that are made on the
+// fly; of equals the first is taken. What is precompressed goes first: it is smaller, and
+// has a length and ranges.
+var (
+	siblings = [...]coding.Coding{coding.Brotli, coding.Zstd, coding.Gzip}
+	live     = [...]coding.Coding{coding.Zstd, coding.Gzip}
+)
+
+// A representation is one of the forms in which a file can be sent (RFC 9110 §3.2).
+type representation struct {
+	source  *file // what its validators speak of
+	file    *file // whose bytes go out: the source, or what it was encoded to
+	about   *about
+	tags    validators
+	coding  coding.Coding
+	vary    bool            // another request may get another one
+	live    bool            // encoded on the fly: there are no ranges of it
+	encoder *coding.Encoder // of one that is encoded while it is sent; nil for HEAD
+}
+
+// close gives back what the representation holds beside the file it was made of.
+func (rep *representation) close(original *file) {
+	if rep.encoder != nil {
+		rep.encoder.Release()
+	}
+	if rep.source != original {
+		_ = rep.source.Close()
+	}
+}
+
+// represent chooses the form of f that the client likes best. The caller closes it, and f.
+func (h *Handler) represent(w *http1.Response, r *http1.Request, name string, f *file, now time.Time) (rep *representation, err error) {
+	rep = &representation{source: f, file: f, about: f.about}
+	if rep.about == nil {
+		rep.about = h.about(name)
+	}
+	if err = h.negotiate(w, r, name, rep); err == nil {
+		rep.tags, err = h.tags(r, name, rep.source, now)
+	}
+	if err != nil {
+		rep.close(f)
+		return nil, err
+	}
+	if rep.coding != coding.Identity {
+		rep.tags.etag = taggedWith(rep.tags.etag, rep.coding, rep.live)
+	}
+	return rep, nil
+}
+
+// negotiate settles the coding (RFC 9110 §12.5.3).
+func (h *Handler) negotiate(w *http1.Response, r *http1.Request, name string, rep *representation) error {
+	worth := h.encoders != nil && rep.about.texty && rep.file.size >= compressFromBytes
+	rep.vary = worth || h.precompressed && !rep.about.dense && (rep.about.texty || h.anySibling(name, rep.file))
+	value, sent := r.Lookup("Accept-Encoding")
+	if !sent {
+		return nil
+	}
+	n := negotiation{accepted: coding.Parse(value), ranged: r.Method() == "GET" && r.FieldView("Range") != nil, head: r.Method() == "HEAD"}
+	n.must = !n.accepted.Accepts(coding.Identity)
+	rep.vary = rep.vary || n.must
+	n.live = worth && !n.ranged || n.must && h.encoders != nil
+	if !rep.vary {
+		return nil
+	}
+	if h.precompressed && !rep.about.dense && h.takeSibling(name, rep, n) {
+		return nil
+	}
+	if n.live {
+		if done, err := h.encode(w, rep, n); done || err != nil {
+			return err
+		}
+	}
+	if n.must {
+		return errUnacceptable
+	}
+	return nil
+}
+
+// A negotiation is what a request says about codings, and what may be done for it.
+type negotiation struct {
+	accepted coding.Accepted
+	must     bool // it refuses what is not encoded
+	live     bool // it may get what is encoded on the fly
+	ranged   bool
+	head     bool
+}
+
+// takeSibling makes a precompressed file the content, if the client likes one best among
+// those and what can be made on the fly.
+func (h *Handler) takeSibling(name string, rep *representation, n negotiation) bool {
+	var found [coding.Gzip + 1]*file
+	offers := make([]coding.Coding, 0, len(siblings)+len(live))
+	for _, c := range siblings {
+		if !n.accepted.Accepts(c) {
+			continue
+		}
+		if s, ok := h.sibling(name, c, rep.source); ok {
+			found[c], offers = s, append(offers, c)
+		}
+	}
+	if n.live {
+		offers = append(offers, live[:]...)
+	}
+	best, ok := n.accepted.Choose(offers...)
+	taken := ok && found[best] != nil
+	for c, s := range found {
+		switch {
+		case s == nil:
+		case taken && coding.Coding(c) == best:
+			rep.source, rep.file, rep.coding = s, s, best
+		default:
+			_ = s.Close()
+		}
+	}
+	return taken
+}
+
+// anySibling tells whether there is a precompressed form of a file, whoever may like it.
+func (h *Handler) anySibling(name string, f *file) bool {
+	for _, c := range siblings {
+		if s, ok := h.sibling(name, c, f); ok {
+			_ = s.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// sibling is the file that holds f in that coding. One that is older than f holds an older
+// state and counts as none, as does one that cannot be served.
+func (h *Handler) sibling(name string, c coding.Coding, f *file) (*file, bool) {
+	if name += c.Extension(); len(name) > nameBytes {
+		return nil, false
+	}
+	open := h.disk.open
+	if k, ok := h.disk.(*keeper); ok {
+		open = k.openUsuallyAbsent
+	}
+	s, err := open(name)
+	if err != nil {
+		return nil, false
+	}
+	if s.modified.Before(f.modified) {
+		_ = s.Close()
+		return nil, false
+	}
+	return s, true
+}
