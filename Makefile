@@ -15,10 +15,10 @@ BENCH       ?= .
 # also under a GOFLAGS that turns the stamp off; a source archive has none and still builds.
 VCS := $(shell git rev-parse --quiet --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help build image run test race lint fuzz bench soak drain ci clean
+.PHONY: help build image run test race lint fuzz bench soak swaprace drain ci clean
 
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static binary bin/holdfast
 	CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -o $(BIN) ./cmd/holdfast
@@ -68,6 +68,10 @@ bench: ## Run the benchmarks (BENCH=REGEXP, VERSUS='-case get -rounds 15')
 
 soak: ## The tests in real time that take most of an hour
 	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast
+
+# With and without a cache in front of the disk, a million requests each.
+swaprace: ## Swap directories for links out of the root under a million requests: minutes
+	HOLDFAST_STORM=1000000 $(GO) test -count=1 -v -timeout 60m -run '^TestSwapRace$$' ./http1/files
 
 # Ours and others in turn; the table is in the output, the rest in the JSON.
 drain: ## Replace servers under load 20 times and count what is lost: 25 minutes

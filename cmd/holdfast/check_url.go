@@ -13,7 +13,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/holdfast-server/holdfast/http1"
-	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/http1test"
 	"github.com/holdfast-server/holdfast/http1/redirect"
 )
@@ -50,9 +49,9 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 		return faults
 	}
 	t := &tracer{settings: s}
-	var directories []http1.Handler
-	for i, root := range h.roots {
-		directories = append(directories, t.noting(s.roots()[i], files.New(root, files.Options{Log: h.log})))
+	directories := s.directories(h.roots, h.log)
+	for i, directory := range directories {
+		directories[i] = t.noting(s.roots()[i], directory)
 	}
 	all, guard := s.handler(directories)
 	t.direct, t.redirecting = all, guard(redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: s.httpsPort(), Site: all})

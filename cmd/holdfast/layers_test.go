@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
 	"github.com/holdfast-server/holdfast/tlsconf"
@@ -64,10 +65,30 @@ var layerRows = []layerRow{
 	{"security-headers", "off", "off", `false`, func(s *settings) any { return s.SecurityHeaders }, false, false, false, true, nil},
 	{"hsts", "1h", "0s", `"2h"`, func(s *settings) any { return s.HSTS },
 		&secure.HSTS{MaxAge: time.Hour}, &secure.HSTS{}, &secure.HSTS{MaxAge: 2 * time.Hour}, (*secure.HSTS)(nil), nil},
+	{"compress", "off", "off", `false`, func(s *settings) any { return s.Files.Compress }, false, false, false, true, nil},
+	{"precompressed", "off", "off", `false`, func(s *settings) any { return s.Files.Precompressed }, false, false, false, true, nil},
+	{"cache-bytes", "0", "1MiB", `2_000`, func(s *settings) any { return s.CacheBytes }, int64(0), int64(1 << 20), int64(2000), int64(64 << 20), nil},
+	{"cache-control", "*.css=no-cache", "*.js=public max-age=60, **=immutable", `["/a/**=no-store,private"]`, func(s *settings) any { return ruleTexts(s.Files.Caching) },
+		[]string{"*.css: no-cache"}, []string{"*.js: public, max-age=60", "**: " + files.Immutable}, []string{"/a/**: no-store, private"}, []string(nil), nil},
+	{"attachment", "*.pdf", "*.zip, *.iso", `["a?b"]`, func(s *settings) any { return ruleTexts(s.Files.Attachments) },
+		[]string{"*.pdf: attachment"}, []string{"*.zip: attachment", "*.iso: attachment"}, []string{"a?b: attachment"}, []string(nil), nil},
+	{"etag", "content", "off", `"content"`, func(s *settings) any { return s.Files.ETag }, files.ETagByContent, files.ETagNone, files.ETagByContent, files.ETagByTime, nil},
 	{"log", "text", "text", `"text"`, func(s *settings) any { return s.Log }, textForm, textForm, textForm, jsonForm, nil},
 	{"log-level", "debug", "warn", `"error"`, func(s *settings) any { return s.LogLevel },
 		slog.LevelDebug, slog.LevelWarn, slog.LevelError, slog.LevelInfo, nil},
 	{"access-log", "off", "off", `false`, func(s *settings) any { return s.AccessLog }, false, false, false, true, nil},
+}
+
+// ruleTexts are rules in a form that compares.
+func ruleTexts(rules []files.Rule) (texts []string) {
+	for _, rule := range rules {
+		text := rule.Glob.String() + ": " + rule.CacheControl
+		if rule.Attachment {
+			text += "attachment"
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

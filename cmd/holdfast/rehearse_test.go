@@ -90,6 +90,7 @@ func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
 	kept := []string{
 		"admin-pprof", "upgrade-timeout", "client-auth", // which means nothing without client-ca
 		"security-headers", "hsts", "forwarded-field",
+		"compress", "precompressed", "cache-bytes", "cache-control", "attachment", "etag",
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",
 	}

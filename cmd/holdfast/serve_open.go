@@ -10,7 +10,6 @@ import (
 
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1"
-	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/observe"
 	"github.com/holdfast-server/holdfast/http1/redirect"
 	"github.com/holdfast-server/holdfast/http1/rehearsal"
@@ -134,11 +133,7 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	var directories []http1.Handler
-	for _, root := range h.roots {
-		directories = append(directories, files.New(root, files.Options{Log: h.log}))
-	}
-	directory, guard := s.handler(directories)
+	directory, guard := s.handler(s.directories(h.roots, h.log))
 	if s.Rehearsal {
 		directory = rehearsal.Mount(directory)
 	}

@@ -57,6 +57,9 @@ type settings struct {
 	SecurityHeaders bool
 	HSTS            *secure.HSTS // nil for none
 
+	Files      fileSettings // of the directory; the sites have their own
+	CacheBytes int64        // of memory for files, in all directories together; 0 for none
+
 	Log           logForm // of the log on stderr and the banner
 	LogLevel      slog.Level
 	AccessLogForm logForm // of the access log on stdout
@@ -100,6 +103,7 @@ func (c *call) read() (*settings, *reader) {
 	s.readClocks(r)
 	s.readLimits(r, c.env)
 	s.readResponseFields(r)
+	s.readFiles(r)
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
 	s.readSites(r)

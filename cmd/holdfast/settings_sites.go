@@ -21,13 +21,15 @@ type siteSettings struct {
 	Root  string
 	WWW   map[string]string // hosts that lead to another of Hosts
 	HSTS  *secure.HSTS      // nil for the server's
+	Files fileSettings
 	Rules *vhost.Rules      // without what they stand in front of
 	Named map[string]string // what does the rules' work, by the names of their routes
 }
 
 // The keys of a site and of its rules, and what they are where they are left out.
 var (
-	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": ""}
+	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "",
+		"compress": "", "precompressed": "", "etag": "", "cache-control": "", "attachment": ""}
 	ruleKeys = map[string]map[string]string{
 		"redirect": {"from": "", "to": "", "status": "308"},
 		"rewrite":  {"from": "", "to": ""},
@@ -40,7 +42,7 @@ func (s *settings) readSites(r *reader) {
 	owners := make(map[string]string) // where a host was named
 	names := make(map[string]bool)
 	for _, t := range r.values["site"].tables {
-		one, before := r.site(t), len(r.faults)
+		one, before := r.site(t, s.Files), len(r.faults)
 		for _, host := range one.allHosts() {
 			if owner, ok := owners[host]; ok {
 				r.faults = append(r.faults, fault{What: "host " + quote(host) + " is in two sites", Where: owner + ", " + one.From,
@@ -98,7 +100,8 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 	return in
 }
 
-func (r *reader) site(t table) *siteSettings {
+// site reads a table. usual is how the server serves a directory that does not say otherwise.
+func (r *reader) site(t table, usual fileSettings) *siteSettings {
 	in := r.within(t, "site", siteKeys, "redirect", "rewrite")
 	one := &siteSettings{From: t.from, Rules: new(vhost.Rules), Named: make(map[string]string), WWW: make(map[string]string)}
 	one.Hosts = in.hosts(t.from)
@@ -112,6 +115,7 @@ func (r *reader) site(t table) *siteSettings {
 	if text, _, ok := in.single("hsts"); ok && text != "" {
 		one.HSTS = &secure.HSTS{MaxAge: in.duration("hsts", 0, hstsLimit)}
 	}
+	one.Files = in.files(usual, true)
 	for _, kind := range []string{"redirect", "rewrite"} {
 		for _, rule := range t.tables[kind] {
 			in.rule(one, kind, rule)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-server/holdfast/http1/files"
 )
 
 // sitesFile is a configuration in whose text A and B stand for two directories that exist.
@@ -44,6 +46,9 @@ name = "second"
 hosts = ["b.test", "*.b.test", "127.0.0.1"]
 root = "ROOT_B"
 hsts = "1h"
+compress = false
+etag = "content"
+cache-control = ["*.css=no-store"]
 `
 
 func TestSites(t *testing.T) {
@@ -58,6 +63,16 @@ func TestSites(t *testing.T) {
 			t.Errorf("%v %+v", a.allHosts(), a)
 		}
 		if b.Name != "second" || b.HSTS == nil || b.HSTS.MaxAge != time.Hour || len(b.WWW) != 0 || len(s.roots()) != 2 || s.roots()[1] != b.Root {
+			t.Errorf("%+v", b)
+		}
+	})
+	t.Run("each serves files as it says, else as the server does", func(t *testing.T) {
+		s := configured(t, testEnvironment(t), "--config", file, "--cache-control", "**=no-cache", "--precompressed", "off")
+		a, b := s.Sites[0].Files, s.Sites[1].Files
+		if !a.Compress || a.Precompressed || a.ETag != files.ETagByTime || !slices.Equal(ruleTexts(a.Caching), []string{"**: no-cache"}) {
+			t.Errorf("%+v", a)
+		}
+		if b.Compress || b.Precompressed || b.ETag != files.ETagByContent || !slices.Equal(ruleTexts(b.Caching), []string{"*.css: no-store"}) {
 			t.Errorf("%+v", b)
 		}
 	})
@@ -96,6 +111,7 @@ func TestSiteFaults(t *testing.T) {
 		{"keys and tables that are unknown", whole + "rot = 1\n[[site.rewrites]]\nfrom = \"/\"\n", []string{`unknown key "rot" in [[site]] (LINE4); did you mean root?`, `unknown table "[[site.rewrites]]" (LINE5); did you mean rewrite?`}},
 		{"an unknown key of a rule", whole + "[[site.rewrite]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = 301\n", []string{`unknown key "status" in [[site.rewrite]] (LINE7)`}},
 		{"types that are wrong", "[[site]]\nhosts = \"a.test\"\nroot = 1\nhsts = \"long\"\n", []string{`root "1" has the wrong type (LINE3)`, `hsts "long" is no duration (LINE4)`}},
+		{"ways to serve files that are wrong", whole + "etag = \"hash\"\ncompress = \"maybe\"\ncache-control = [\"x\"]\nattachment = \"\"\n", []string{`etag "hash" is none of`, `compress "maybe" is neither`, `cache-control "x" has no = (LINE6)`, `attachment "" is empty (LINE7)`}},
 		{"a rule without either end", whole + "[[site.redirect]]\n", []string{"[[site.redirect]] without from (LINE4)", "[[site.redirect]] without to (LINE4)"}},
 		{"a status that is none", whole + "[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = 200\n", []string{`status "200" is none of a redirect (LINE7)`}},
 		{"a status of 0", whole + "[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = 0\n", []string{`status "0" is none of a redirect`}},
