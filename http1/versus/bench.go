@@ -44,6 +44,7 @@ type bench struct {
 	self string // this program
 	dir  string // for files of this run
 	pair keyPair
+	root string    // the folder with the files of the cases
 	log  io.Writer // progress
 }
 
@@ -66,11 +67,14 @@ func (b *bench) run(ctx context.Context, s scenario) (*outcome, error) {
 		measure, rounds = b.measureMemory, min(rounds, idleRounds)
 		s.target.Connections = b.idle
 	}
+	if s.connections > 0 {
+		s.target.Connections = s.connections
+	}
 	taken := make(map[string][]sample)
 	for round := range rounds {
 		fmt.Fprintf(b.log, "%s: round %d of %d\n", s.name, round+1, rounds)
-		for _, name := range b.servers {
-			got, err := measure(ctx, name, s.target)
+		for _, name := range b.serversOf(s) {
+			got, err := measure(ctx, name, s)
 			if err != nil {
 				return nil, fmt.Errorf("%s, case %s, round %d: %w", name, s.name, round+1, err)
 			}
@@ -86,10 +90,11 @@ func (b *bench) run(ctx context.Context, s scenario) (*outcome, error) {
 
 // with starts a server for one measurement and ends it afterwards. A fresh process each
 // time averages over what differs between processes, such as where their memory lies.
-func (b *bench) with(ctx context.Context, name string, t load.Target, do func(ctx context.Context, s *server, t load.Target) error) error {
+func (b *bench) with(ctx context.Context, name string, sc scenario, do func(ctx context.Context, s *server, t load.Target) error) error {
 	ctx, cancel := context.WithTimeout(ctx, b.duration+patience)
 	defer cancel()
-	s, err := b.startServer(ctx, name, t.TLS)
+	t := sc.target
+	s, err := b.startServer(ctx, name, t.TLS, sc.files)
 	if err != nil {
 		return err
 	}
@@ -99,8 +104,8 @@ func (b *bench) with(ctx context.Context, name string, t load.Target, do func(ct
 }
 
 // measureTime is one server under load.
-func (b *bench) measureTime(ctx context.Context, name string, t load.Target) (got sample, err error) {
-	err = b.with(ctx, name, t, func(ctx context.Context, s *server, t load.Target) error {
+func (b *bench) measureTime(ctx context.Context, name string, sc scenario) (got sample, err error) {
+	err = b.with(ctx, name, sc, func(ctx context.Context, s *server, t load.Target) error {
 		if _, err := load.Run(ctx, t, b.warmUp()); err != nil {
 			return err
 		}
@@ -158,8 +163,8 @@ func (b *bench) generate(ctx context.Context, t load.Target) (r load.Result, err
 }
 
 // measureMemory is one server that holds idle connections.
-func (b *bench) measureMemory(ctx context.Context, name string, t load.Target) (got sample, err error) {
-	err = b.with(ctx, name, t, func(ctx context.Context, s *server, t load.Target) error {
+func (b *bench) measureMemory(ctx context.Context, name string, sc scenario) (got sample, err error) {
+	err = b.with(ctx, name, sc, func(ctx context.Context, s *server, t load.Target) error {
 		few := t
 		few.Connections = 1
 		if _, err := load.Run(ctx, few, b.warmUp()); err != nil {
@@ -217,12 +222,12 @@ func (s *server) settled() (process.Memory, error) {
 // profiles runs the case once more for each server in Go, with the profiler on: it costs
 // a little, so it stays out of the rounds.
 func (b *bench) profiles(ctx context.Context, sc scenario) error {
-	for _, name := range b.servers {
+	for _, name := range b.serversOf(sc) {
 		if name == nginx {
 			continue
 		}
 		path := filepath.Join(b.profileInto, name+"-"+sc.name+".prof")
-		err := b.with(ctx, name, sc.target, func(ctx context.Context, s *server, t load.Target) error {
+		err := b.with(ctx, name, sc, func(ctx context.Context, s *server, t load.Target) error {
 			return b.profile(ctx, s, t, path)
 		})
 		if err != nil {

@@ -43,11 +43,12 @@ type scenario struct {
 	name, title string
 	target      load.Target
 	idle        bool // measures memory, not time
+	files       bool // the target is a file; its servers serve a folder
+	connections int  // 0 for the usual number
 	aim         aim
 }
 
-// scenarios are all cases. Those that serve files will stand here too: they need a root
-// for the server beside the target.
+// scenarios are all cases.
 var scenarios = []scenario{
 	{name: "get", title: "GET with 2 fields, keep-alive",
 		target: load.Target{Path: "/", Fields: twoFields}, aim: aim{cpuShare, 0.50}},
@@ -57,6 +58,18 @@ var scenarios = []scenario{
 		target: load.Target{Path: "/", Fields: twoFields, Pipeline: 16}, aim: aim{speedup, 10}},
 	{name: "tls", title: "GET with 2 fields, keep-alive over TLS 1.3",
 		target: load.Target{Path: "/", Fields: twoFields, TLS: true}, aim: aim{cpuShare, 0.60}},
+	{name: "file-1k", title: "a file of 1 KB", files: true,
+		target: load.Target{Path: "/1k.html", Fields: twoFields}, aim: aim{cpuShare, 0.27}},
+	{name: "file-100k", title: "a file of 100 KB", files: true,
+		target: load.Target{Path: "/100k.html", Fields: twoFields}, aim: aim{speedup, 1}},
+	{name: "file-10m", title: "a file of 10 MB", files: true, connections: 8,
+		target: load.Target{Path: "/10m.bin", Fields: twoFields}, aim: aim{speedup, 1}},
+	{name: "file-1k-tls", title: "a file of 1 KB over TLS 1.3", files: true,
+		target: load.Target{Path: "/1k.html", Fields: twoFields, TLS: true}, aim: aim{cpuShare, 0.60}},
+	{name: "file-100k-tls", title: "a file of 100 KB over TLS 1.3", files: true,
+		target: load.Target{Path: "/100k.html", Fields: twoFields, TLS: true}, aim: aim{speedup, 0.93}},
+	{name: "file-10m-tls", title: "a file of 10 MB over TLS 1.3", files: true, connections: 8,
+		target: load.Target{Path: "/10m.bin", Fields: twoFields, TLS: true}, aim: aim{speedup, 1}},
 	{name: "idle", title: "idle connections", idle: true,
 		target: load.Target{Path: "/", Fields: twoFields}, aim: aim{kibibytes, 4}},
 	{name: "idle-tls", title: "idle connections over TLS 1.3", idle: true,

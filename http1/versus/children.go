@@ -17,7 +17,7 @@ import (
 
 // The first argument of this program as a child of itself.
 const (
-	modeServe = "serve" // NAME [CERT KEY]: a server on the inherited listener
+	modeServe = "serve" // NAME ROOT [CERT KEY]: a server, of files where ROOT is not empty, on the inherited listener
 	modeLoad  = "load"  // JSON of an order: the built-in generator
 	modeHold  = "hold"  // JSON of an order: idle connections, until its input ends
 )
@@ -54,14 +54,18 @@ func serveMode(ctx context.Context, args []string, in io.Reader, out io.Writer) 
 		return err
 	}
 	var config *tls.Config
-	if len(args) == 3 {
-		if config, err = contestant.TLSConfig(args[1], args[2]); err != nil {
+	if len(args) == 4 {
+		if config, err = contestant.TLSConfig(args[2], args[3]); err != nil {
 			return err
 		}
 	}
+	root := ""
+	if len(args) > 1 {
+		root = args[1]
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- contestant.Serve(ctx, args[0], l, config) }()
+	go func() { served <- contestant.Serve(ctx, args[0], root, l, config) }()
 	err = contestant.Obey(in, out)
 	cancel()
 	return errors.Join(err, <-served)

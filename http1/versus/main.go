@@ -136,7 +136,10 @@ func prepare(f *flags, r *report, progress io.Writer) (*bench, error) {
 	if b.dir, err = os.MkdirTemp("", "versus-"); err != nil {
 		return nil, err
 	}
-	if b.pair, err = makePair(b.dir); err != nil {
+	if b.pair, err = makePair(b.dir); err == nil {
+		b.root, err = makeFiles(b.dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(b.dir))
 	}
 	return b, nil

@@ -65,7 +65,7 @@ func TestFlags(t *testing.T) {
 func TestChosen(t *testing.T) {
 	t.Run("all cases have names and aims of their own", func(t *testing.T) {
 		all, err := chosen("all")
-		if err != nil || len(all) != 6 {
+		if err != nil || len(all) != 12 {
 			t.Fatalf("%d cases, %v", len(all), err)
 		}
 		for i, s := range all {
@@ -239,7 +239,7 @@ func TestNginxConfig(t *testing.T) {
 	dir := t.TempDir()
 	for name, overTLS := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
-			path, err := writeNginxConfig(dir, "127.0.0.1:81", overTLS, keyPair{"/c.pem", "/k.pem"}, 77)
+			path, err := writeNginxConfig(dir, "127.0.0.1:81", "", overTLS, keyPair{"/c.pem", "/k.pem"}, 77)
 			if err != nil {
 				t.Fatal(err)
 			}

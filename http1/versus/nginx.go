@@ -41,16 +41,22 @@ http {
 		ssl_protocols TLSv1.3;
 		ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
 {{- end}}
+{{- if .Root}}
+		root {{.Root}};
+		sendfile on;
+		tcp_nopush on;
+{{- else}}
 		location / { return 200 "{{.Content}}"; }
+{{- end}}
 	}
 }
 `))
 
 // writeNginxConfig writes nginx's configuration below dir and returns its path.
-func writeNginxConfig(dir, addr string, overTLS bool, pair keyPair, connections int) (string, error) {
+func writeNginxConfig(dir, addr, root string, overTLS bool, pair keyPair, connections int) (string, error) {
 	var b bytes.Buffer
 	err := nginxConfig.Execute(&b, map[string]any{
-		"Dir": dir, "Addr": addr, "TLS": overTLS, "Cert": pair.cert, "Key": pair.key, "Connections": connections,
+		"Root": root, "Dir": dir, "Addr": addr, "TLS": overTLS, "Cert": pair.cert, "Key": pair.key, "Connections": connections,
 		"ContentType": contestant.ContentType, "Content": contestant.Content,
 	})
 	if err != nil {
@@ -63,9 +69,12 @@ func writeNginxConfig(dir, addr string, overTLS bool, pair keyPair, connections 
 // startNginx starts nginx on l's port, which is free for a moment: nginx takes over a
 // listener only in its form with a master, and in that the process to measure would not be
 // the one that we start.
-func (b *bench) startNginx(ctx context.Context, l net.Listener, overTLS bool) (*server, error) {
-	addr := l.Addr().String()
-	config, err := writeNginxConfig(b.dir, addr, overTLS, b.pair, b.connections())
+func (b *bench) startNginx(ctx context.Context, l net.Listener, overTLS, files bool) (*server, error) {
+	addr, root := l.Addr().String(), ""
+	if files {
+		root = b.root
+	}
+	config, err := writeNginxConfig(b.dir, addr, root, overTLS, b.pair, b.connections())
 	if err != nil {
 		return nil, err
 	}

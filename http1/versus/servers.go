@@ -45,6 +45,16 @@ func chosenServers(list string) (names, notes []string, err error) {
 	return names, notes, nil
 }
 
+// serversOf are the chosen servers that take part in a case: some serve no files.
+func (b *bench) serversOf(s scenario) (names []string) {
+	for _, name := range b.servers {
+		if !s.files || name == nginx || slices.Contains(contestant.FileNames(), name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // A server under way.
 type server struct {
 	*process.Child
@@ -53,16 +63,19 @@ type server struct {
 }
 
 // startServer starts the named server on a port of the kernel's choice.
-func (b *bench) startServer(ctx context.Context, name string, overTLS bool) (*server, error) {
+func (b *bench) startServer(ctx context.Context, name string, overTLS, files bool) (*server, error) {
 	l, err := conn.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 	if name == nginx {
-		return b.startNginx(ctx, l, overTLS)
+		return b.startNginx(ctx, l, overTLS, files)
 	}
-	args := []string{b.self, modeServe, name}
+	args := []string{b.self, modeServe, name, ""}
+	if files {
+		args[3] = b.root
+	}
 	if overTLS {
 		args = append(args, b.pair.cert, b.pair.key)
 	}

@@ -32,10 +32,19 @@ var contestants = map[string]serve{
 // Names are the servers' names, in the order of a table.
 func Names() []string { return []string{"holdfast", "nethttp", "fasthttp", "raw"} }
 
+// FileNames are those of the servers that serve files too.
+func FileNames() []string { return []string{"holdfast", "nethttp"} }
+
 // Serve lets the server of that name answer on l, over TLS where config is not nil, until
-// ctx ends. It closes l.
-func Serve(ctx context.Context, name string, l net.Listener, config *tls.Config) error {
+// ctx ends: with the files below root, or always the same where that is empty. It closes l.
+func Serve(ctx context.Context, name, root string, l net.Listener, config *tls.Config) error {
 	f, ok := contestants[name]
+	if root != "" {
+		var of func(root string) serve
+		if of, ok = fileContestants[name]; ok {
+			f = of(root)
+		}
+	}
 	if !ok {
 		_ = l.Close()
 		return fmt.Errorf("no server %q; there are %v", name, slices.Sorted(slices.Values(Names())))

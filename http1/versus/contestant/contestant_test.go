@@ -55,7 +55,7 @@ type serving struct {
 	ended  chan error
 }
 
-func open(t *testing.T, name string, config *tls.Config) *serving {
+func open(t *testing.T, name, root string, config *tls.Config) *serving {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +63,7 @@ func open(t *testing.T, name string, config *tls.Config) *serving {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &serving{l.Addr().String(), config, cancel, make(chan error, 1)}
-	go func() { s.ended <- Serve(ctx, name, l, config) }()
+	go func() { s.ended <- Serve(ctx, name, root, l, config) }()
 	return s
 }
 
@@ -114,7 +114,7 @@ func TestContestants(t *testing.T) {
 	for _, name := range Names() {
 		for security, config := range map[string]*tls.Config{"plain": nil, "TLS": config} {
 			t.Run(name+" "+security+" answers like all others", func(t *testing.T) {
-				s := open(t, name, config)
+				s := open(t, name, "", config)
 				c := s.dial(t)
 				r := bufio.NewReader(c)
 				for _, batch := range []int{1, 1, 16, 1} {
@@ -148,7 +148,7 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Serve(t.Context(), "apache", l, nil); err == nil || !strings.Contains(err.Error(), "fasthttp") {
+		if err := Serve(t.Context(), "apache", "", l, nil); err == nil || !strings.Contains(err.Error(), "fasthttp") {
 			t.Error(err)
 		}
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
@@ -158,7 +158,7 @@ func TestServe(t *testing.T) {
 	t.Run("a dead listener ends each server with an error", func(t *testing.T) {
 		for _, name := range Names() {
 			dead := &deadListener{Listener: nil}
-			if err := Serve(t.Context(), name, dead, nil); !errors.Is(err, errDead) {
+			if err := Serve(t.Context(), name, "", dead, nil); !errors.Is(err, errDead) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -180,7 +180,7 @@ func (*deadListener) Close() error              { return nil }
 func (*deadListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
 func TestRawLoop(t *testing.T) {
-	s := open(t, "raw", nil)
+	s := open(t, "raw", "", nil)
 	t.Run("a head that comes in pieces is answered once", func(t *testing.T) {
 		c := s.dial(t)
 		for _, piece := range strings.SplitAfter(request, "\r") {

@@ -13,10 +13,14 @@ import (
 
 // serveHoldfast is the library as a program embeds it, all clocks and books included.
 func serveHoldfast(ctx context.Context, l net.Listener, config *tls.Config) error {
+	return serveHandler(ctx, http1.HandlerFunc(constant), l, config)
+}
+
+func serveHandler(ctx context.Context, h http1.Handler, l net.Listener, config *tls.Config) error {
 	connections := &conn.Server{Limits: conn.Limits{IdleTimeout: idleTimeout}}
 	served := make(chan error, 1)
 	go func() {
-		served <- connections.Serve(&conn.Listener{Listener: l, TLS: config, Handler: &http1.Server{Handler: http1.HandlerFunc(constant)}})
+		served <- connections.Serve(&conn.Listener{Listener: l, TLS: config, Handler: &http1.Server{Handler: h}})
 	}()
 	var err error
 	select {

@@ -17,10 +17,14 @@ var quiet = log.New(io.Discard, "", 0)
 
 // serveNetHTTP is the standard library's server with its defaults, which are no timeouts.
 func serveNetHTTP(ctx context.Context, l net.Listener, config *tls.Config) error {
-	s := &http.Server{ErrorLog: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return serveNetHandler(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", ContentType)
 		_, _ = io.WriteString(w, Content)
-	})}
+	}), l, config)
+}
+
+func serveNetHandler(ctx context.Context, h http.Handler, l net.Listener, config *tls.Config) error {
+	s := &http.Server{ErrorLog: quiet, Handler: h}
 	return until(ctx, s.Close, func() error {
 		if err := s.Serve(overTLS(l, config)); !errors.Is(err, http.ErrServerClosed) {
 			return err

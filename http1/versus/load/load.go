@@ -81,6 +81,9 @@ func ask(ctx context.Context, t *Target, end time.Time) (requests int64, err err
 	if err != nil {
 		return 0, err
 	}
+	if length > answerBytes {
+		return c.askLarge(request, length, end)
+	}
 	answers := make([]byte, length*int(depth))
 	for requests = 1; time.Now().Before(end); requests += depth {
 		if _, err := c.Write(request); err != nil {
@@ -96,11 +99,32 @@ func ask(ctx context.Context, t *Target, end time.Time) (requests int64, err err
 	return requests, nil
 }
 
+// askLarge is ask for answers that are not kept, one after another.
+func (c *connection) askLarge(request []byte, length int, end time.Time) (requests int64, err error) {
+	piece := make([]byte, answerBytes)
+	for requests = 1; time.Now().Before(end); requests++ {
+		if _, err := c.Write(request); err != nil {
+			return requests, err
+		}
+		for left := length; left > 0; {
+			n, err := io.ReadFull(c, piece[:min(left, len(piece))])
+			if err == nil && left == length && !bytes.HasPrefix(piece, statusOK) {
+				err = fmt.Errorf("answer begins %.20q, want 200", piece[:n])
+			}
+			if err != nil {
+				return requests, err
+			}
+			left -= n
+		}
+	}
+	return requests, nil
+}
+
 var statusOK = []byte("HTTP/1.1 200 ")
 
 // check looks at the status of each answer, which begin length bytes apart.
 func check(answers []byte, length int) error {
-	for ; len(answers) > 0; answers = answers[length:] {
+	for ; len(answers) > 0; answers = answers[min(length, len(answers)):] {
 		if !bytes.HasPrefix(answers, statusOK) {
 			return fmt.Errorf("answer begins %.20q, want 200 and %d bytes", answers, length)
 		}
@@ -145,8 +169,12 @@ func (c *connection) close() {
 	_ = c.raw.Close()
 }
 
-// answerBytes bounds an answer: all cases have small ones.
-const answerBytes = 16 << 10
+const (
+	// answerBytes bounds an answer that is kept whole.
+	answerBytes = 64 << 10
+	// largestBytes bounds all others.
+	largestBytes = 1 << 30
+)
 
 // learn asks once and returns how long the answer is, head and content.
 func (c *connection) learn(request []byte) (int, error) {
@@ -161,6 +189,9 @@ func (c *connection) learn(request []byte) (int, error) {
 			return 0, lerr
 		} else if length > 0 && filled >= length {
 			return length, check(buf[:filled], length)
+		} else if length > answerBytes {
+			_, err := io.CopyN(io.Discard, c, int64(length-filled))
+			return length, errors.Join(err, check(buf[:filled], length))
 		}
 		if err != nil {
 			return 0, err
@@ -182,7 +213,7 @@ func answerLength(b []byte) (int, error) {
 		name, value, _ := strings.Cut(line, ":")
 		if strings.EqualFold(name, "Content-Length") {
 			n, err := strconv.Atoi(strings.TrimSpace(value))
-			if err != nil || n < 0 || n > answerBytes {
+			if err != nil || n < 0 || n > largestBytes {
 				return 0, fmt.Errorf("content length %q", value)
 			}
 			return len(head) + len("\r\n\r\n") + n, nil
