@@ -230,12 +230,15 @@ func (k *socket) moved() int64 {
 	return k.acked - before
 }
 
-// copies holds the buffers of content that cannot go by sendfile: two TLS records.
-var copies = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// copyBytes is how much of content that cannot go by sendfile is read at a time: four TLS
+// records. A reader who stalls holds as much, and so do 10,000 of them.
+const copyBytes = 64 << 10
+
+var copies = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
 // copyTo writes what r has left to w.
 func copyTo(w io.Writer, r io.Reader) (total int64, err error) {
-	buf := copies.Get().(*[32 << 10]byte)
+	buf := copies.Get().(*[copyBytes]byte)
 	defer copies.Put(buf)
 	for {
 		n, rerr := r.Read(buf[:])
