@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	indexName    = "index.html"
-	notFoundName = "404.html"
+	indexName = "index.html"
 
 	allowed = "GET, HEAD, OPTIONS"
 
@@ -28,6 +27,18 @@ type Options struct {
 	// Log gets a line for each link that leads out of the root, once for a path, and for
 	// disk errors, one in ten seconds. Nil for none.
 	Log *slog.Logger
+
+	// Browse lists a directory that has no index.html, to everybody who can ask for it:
+	// package listing. It shows no dotfiles, and nothing that would be a 404.
+	Browse bool
+
+	// SPA is a file below the root, slash-separated, that answers with status 200 and
+	// Cache-Control: no-cache where a person navigates to what is no file: the page of a
+	// single-page application. Empty for none.
+	SPA string
+
+	// PlainErrors leaves the root's error pages (404.html, 50x.html) unused.
+	PlainErrors bool
 }
 
 // A Handler serves the files below a root. It keeps no descriptor open between
@@ -36,17 +47,23 @@ type Handler struct {
 	disk  opener
 	notes *notes
 	now   func() time.Time
+
+	browser     *browser // nil for no listings
+	spa         string
+	plainErrors bool
 }
 
 // New is a handler for the files below root. It opens nothing by itself. The caller
 // keeps the root and closes it once no request is in flight any more; requests that come
 // later are answered with 500.
 func New(root *os.Root, opts Options) *Handler {
-	return newHandler(tree{root}, opts, time.Now)
+	h := newHandler(tree{root}, opts, time.Now)
+	h.browser = newBrowser(root, opts, time.Now)
+	return h
 }
 
 func newHandler(disk opener, opts Options, now func() time.Time) *Handler {
-	return &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now}
+	return &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now, spa: opts.SPA, plainErrors: opts.PlainErrors}
 }
 
 // Serve answers GET and HEAD with a file, OPTIONS (of "*" too) with the methods there are, POST,
@@ -71,7 +88,7 @@ func (h *Handler) Serve(w *http1.Response, r *http1.Request) {
 func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	p, ok := parsePath(r.Path())
 	if !ok {
-		h.notFound(w, r)
+		h.sorry(w, r, 404)
 		return
 	}
 	var err error
@@ -86,6 +103,7 @@ func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	case errors.Is(err, errDirectory) && !p.slash:
 		w.Set("Location", p.location(r.Query()))
 		w.Text(301, "301 Moved Permanently\n")
+	case h.browse(w, r, p, err), h.fallback(w, r, p, err):
 	default:
 		h.fail(w, r, p.file(), err)
 	}
@@ -132,28 +150,8 @@ func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err err
 	if w.Committed() {
 		return
 	}
-	switch status {
-	case 404:
-		h.notFound(w, r)
-	case 403:
-		w.Text(403, "403 Forbidden\n")
-	case 503:
+	if status == 503 {
 		w.Set("Retry-After", retryAfterSeconds)
-		w.Text(503, "503 Service Unavailable\n")
-	default:
-		w.Text(500, "500 Internal Server Error\n")
 	}
-}
-
-// notFound answers 404 with the root's page for it, or with a plain line. Conditions and
-// ranges do not apply (RFC 9110 §13.2.1, §14.2).
-func (h *Handler) notFound(w *http1.Response, r *http1.Request) {
-	f, err := h.disk.open(notFoundName)
-	if err == nil {
-		defer f.Close()
-		err = send(w, r, f, newPage(404, nil, contentType(notFoundName), f.size, validators{}))
-	}
-	if err != nil && !w.Committed() {
-		w.Text(404, "404 Not Found\n")
-	}
+	h.sorry(w, r, status)
 }
