@@ -135,8 +135,8 @@ func (h *house) furnish(s *settings, std streams) {
 		h.metrics = observe.NewMetrics(h.log)
 	}
 	var directories []http1.Handler
-	for _, root := range h.roots {
-		directories = append(directories, files.New(root, files.Options{Log: h.log}))
+	for i, root := range h.roots {
+		directories = append(directories, files.New(root, s.fileOptions(i, h.log)))
 	}
 	directory, guard := s.handler(directories)
 	if s.Rehearsal {

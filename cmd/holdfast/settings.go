@@ -20,6 +20,8 @@ type settings struct {
 	Root  string          // not served where there are sites
 	Sites []*siteSettings // by host; none for one directory
 
+	Pages pageSettings // of the root, and of the sites that do not say otherwise
+
 	HTTPS, HTTP     string // addresses to listen on; "" for none
 	ReusePort       bool
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
@@ -102,6 +104,7 @@ func (c *call) read() (*settings, *reader) {
 	s.readResponseFields(r)
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
+	s.Pages = r.pages(nil)
 	s.readSites(r)
 	s.readRoot(r)
 	return s, r
@@ -308,6 +311,7 @@ func (s *settings) readRoot(r *reader) {
 		f.Where = v.from
 		r.faults = append(r.faults, *f)
 	}
+	r.checkSPA(s.Root, s.Pages.SPA, "")
 }
 
 // checkRoot proves that the directory can be listed, which serving it does not need

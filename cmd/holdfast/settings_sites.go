@@ -19,6 +19,7 @@ type siteSettings struct {
 	Name  string // in metrics and the access log
 	Hosts []string
 	Root  string
+	Pages pageSettings
 	WWW   map[string]string // hosts that lead to another of Hosts
 	HSTS  *secure.HSTS      // nil for the server's
 	Rules *vhost.Rules      // without what they stand in front of
@@ -27,7 +28,8 @@ type siteSettings struct {
 
 // The keys of a site and of its rules, and what they are where they are left out.
 var (
-	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": ""}
+	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "",
+		"browse": "", "spa": "", "error-pages": ""}
 	ruleKeys = map[string]map[string]string{
 		"redirect": {"from": "", "to": "", "status": "308"},
 		"rewrite":  {"from": "", "to": ""},
@@ -40,7 +42,7 @@ func (s *settings) readSites(r *reader) {
 	owners := make(map[string]string) // where a host was named
 	names := make(map[string]bool)
 	for _, t := range r.values["site"].tables {
-		one, before := r.site(t), len(r.faults)
+		one, before := r.site(t, s.Pages), len(r.faults)
 		for _, host := range one.allHosts() {
 			if owner, ok := owners[host]; ok {
 				r.faults = append(r.faults, fault{What: "host " + quote(host) + " is in two sites", Where: owner + ", " + one.From,
@@ -98,11 +100,14 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 	return in
 }
 
-func (r *reader) site(t table) *siteSettings {
+// site reads one, whose pages are the usual ones where it does not say.
+func (r *reader) site(t table, usual pageSettings) *siteSettings {
 	in := r.within(t, "site", siteKeys, "redirect", "rewrite")
 	one := &siteSettings{From: t.from, Rules: new(vhost.Rules), Named: make(map[string]string), WWW: make(map[string]string)}
 	one.Hosts = in.hosts(t.from)
 	one.Root = in.siteRoot(t.from)
+	one.Pages = in.pages(&usual)
+	in.checkSPA(one.Root, one.Pages.SPA, t.from)
 	if one.Name, _, _ = in.single("name"); one.Name == "" && len(one.Hosts) > 0 {
 		one.Name = one.Hosts[0]
 	}
