@@ -20,7 +20,7 @@ func policy() string {
 // stand below the name: nothing has to be scrolled sideways.
 const style = `:root{color-scheme:light dark;--page:#f6f4ef;--card:#fff;--ink:#16252c;--quiet:#4c5d64;--line:#ddd8cc;--accent:#0b5561;--hover:#ecf2f1;--icon:#b87a16}
 @media (prefers-color-scheme:dark){:root{--page:#0f1a20;--card:#16252d;--ink:#e8eeec;--quiet:#a9bcc0;--line:#2a414b;--accent:#8ad6dd;--hover:#1d323c;--icon:#e0a63f}}
-*{box-sizing:border-box}
+*,::before{box-sizing:border-box}
 html{font:16px/1.5 system-ui,sans-serif;background:var(--page);color:var(--ink)}
 body{margin:0 auto;max-width:60rem;padding:1rem 1rem 3rem}
 h1{font-size:1.3rem;line-height:1.3;margin:.5rem 0 .2rem;overflow-wrap:anywhere}
@@ -38,14 +38,14 @@ th[aria-sort=descending] a::after{content:" \2193"}
 tbody tr+tr>*{border-top:1px solid var(--line)}
 tbody tr:hover{background:var(--hover)}
 tbody th{overflow-wrap:anywhere}
-tbody th a{text-decoration:none}
+tbody th a{display:inline-block;position:relative;padding-inline-start:1.75rem;text-decoration:none}
 tbody th a:hover{text-decoration:underline}
 .n,.t{color:var(--quiet);white-space:nowrap;font-variant-numeric:tabular-nums}
 .n{text-align:end}
 thead .n{text-align:end}
-tbody th a::before{content:"";display:inline-block;width:.85rem;height:1rem;margin-inline-end:.7rem;vertical-align:-.12rem;border:2px solid var(--quiet);border-radius:.15rem .45rem .15rem .15rem;opacity:.55}
-tbody .d a::before{width:1.05rem;height:.8rem;margin-inline-end:.5rem;vertical-align:-.02rem;border:0;border-radius:.1rem .25rem .2rem .2rem;background:var(--icon);opacity:1}
-tbody .u a::before{content:"\2191";border:0;width:1.05rem;height:auto;margin-inline-end:.5rem;vertical-align:0;opacity:1}
+tbody th a::before{content:"";position:absolute;inset-inline-start:.1rem;top:.2rem;width:.9rem;height:1.1rem;border:2px solid var(--quiet);border-radius:.15rem .45rem .15rem .15rem;opacity:.6}
+tbody .d a::before{inset-inline-start:0;top:.35rem;width:1.1rem;height:.85rem;border:0;border-radius:.1rem .25rem .2rem .2rem;background:var(--icon);opacity:1}
+tbody .u a::before{content:"\2191";inset-inline-start:.2rem;top:0;border:0;opacity:1}
 .turn{display:flex;gap:1.2rem;align-items:center;padding:1rem 0;color:var(--quiet)}
 .turn a{padding:.5rem 0}
 @media (max-width:36rem){body{padding:.6rem .6rem 2rem}
@@ -54,5 +54,5 @@ thead{display:block;border-bottom:1px solid var(--line)}thead tr{display:flex;ju
 tbody tr{display:grid;grid-template-columns:auto 1fr;column-gap:.6rem;padding:.65rem .9rem}
 tbody tr+tr{border-top:1px solid var(--line)}tbody tr+tr>*{border:0}
 tbody th{grid-column:1/-1;padding:0}tbody td{padding:.1rem 0 0;font-size:.85rem;text-align:start}
-tbody td.n{padding-inline-start:1.55rem}tbody td:empty{display:none}
-tbody .d td.t{padding-inline-start:1.55rem;grid-column:1/-1}}`
+tbody td.n{padding-inline-start:1.75rem}tbody td:empty{display:none}
+tbody .d td.t{padding-inline-start:1.75rem;grid-column:1/-1}}`
