@@ -40,7 +40,7 @@ tbody tr:hover{background:var(--hover)}
 tbody th{overflow-wrap:anywhere}
 tbody th a{display:inline-block;position:relative;padding-inline-start:1.75rem;text-decoration:none}
 tbody th a:hover{text-decoration:underline}
-.n,.t{color:var(--quiet);white-space:nowrap;font-variant-numeric:tabular-nums}
+.n,.t{width:1%;color:var(--quiet);white-space:nowrap;font-variant-numeric:tabular-nums}
 .n{text-align:end}
 thead .n{text-align:end}
 tbody th a::before{content:"";position:absolute;inset-inline-start:.1rem;top:.2rem;width:.9rem;height:1.1rem;border:2px solid var(--quiet);border-radius:.15rem .45rem .15rem .15rem;opacity:.6}
