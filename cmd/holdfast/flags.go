@@ -4,6 +4,7 @@ package main
 // and the file's keys are read from the same declaration.
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
+	Demo     demoCmd     `cmd:"" help:"Serve a small site that shows what the server does, with the settings of serve."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
@@ -79,6 +80,9 @@ type serveCmd struct {
 
 	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT."`
 }
+
+// demoCmd takes the settings of a server, but no directory.
+type demoCmd struct{ serveCmd }
 
 // rehearseCmd takes the settings of a server, and how it is to be rehearsed.
 type rehearseCmd struct {

@@ -67,6 +67,7 @@ type settings struct {
 	Inherited  *inheritance // nil for nothing
 	Supervisor supervisor
 	Rehearsal  bool // http1/rehearsal is mounted: holdfast rehearse alone asks for that
+	Demo       bool // the demo site is served: holdfast demo asks for that
 	Kubernetes bool // the process runs in a pod
 	Version    string
 	Warnings   []fault // what does not keep the server from starting
