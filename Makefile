@@ -6,7 +6,7 @@ SHELL         := bash
 
 GO          ?= go
 BIN         := bin/holdfast
-DEMO        := cmd/holdfast/demo
+SCREENSHOTS := bin/screenshots
 FUZZTIME    ?= 30s
 CI_FUZZTIME ?= 4s
 BENCH       ?= .
@@ -31,7 +31,7 @@ image: build ## Build the image bin/holdfast.oci.tar on nothing but the binary (
 	deploy/image.sh $(BIN) bin/holdfast.oci.tar
 
 run: build ## Serve the demo site on https://127.0.0.1:8443 (STATE=DIR keeps keys there)
-	@$(BIN) serve $(DEMO) $(if $(STATE),--state '$(STATE)')
+	@$(BIN) demo $(if $(STATE),--state '$(STATE)')
 
 test: ## Run all tests; those that need another program skip without it
 	$(GO) test ./...
@@ -78,14 +78,15 @@ drain: ## Replace servers under load 20 times and count what is lost: 25 minutes
 	HOLDFAST_DRAIN=1 HOLDFAST_DRAIN_JSON='$(CURDIR)/bin/drain.json' \
 	$(GO) test -count=1 -v -timeout 90m -run '^TestDrainProof$$' ./cmd/holdfast
 
-# With HOLDFAST_CI=1 a missing program fails its test instead of skipping it.
+# With HOLDFAST_CI=1 a missing program fails its test instead of skipping it. What the browser
+# showed is in bin/screenshots afterwards.
 ci: ## What must pass before a change lands
 	@echo "== ci 1/4: lint"
 	@$(MAKE) --no-print-directory lint
 	@echo "== ci 2/4: static binary"
 	@$(MAKE) --no-print-directory build
 	@echo "== ci 3/4: tests under the race detector, end-to-end ones included"
-	HOLDFAST_CI=1 $(GO) test -race -count=1 -timeout 20m ./...
+	HOLDFAST_CI=1 HOLDFAST_SCREENSHOTS='$(CURDIR)/$(SCREENSHOTS)' $(GO) test -race -count=1 -timeout 20m ./...
 	@echo "== ci 4/4: each fuzz target for $(CI_FUZZTIME)"
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(CI_FUZZTIME)
 	@echo "== ci: passed"

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -51,7 +52,7 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 	t := &tracer{settings: s}
 	directories := s.directories(h.roots, h.log)
 	for i, directory := range directories {
-		directories[i] = t.noting(s.roots()[i], directory)
+		directories[i] = t.noting(s.roots()[i], s.pagesOf(i), directory)
 	}
 	all, guard := s.handler(directories)
 	t.direct, t.redirecting = all, guard(redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: s.httpsPort(), Site: all})
@@ -69,11 +70,12 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 type tracer struct {
 	settings            *settings
 	direct, redirecting http1.Handler // of the listener that serves, and the plain one beside HTTPS
-	file                string
+	file, root          string
+	pages               pageSettings // of the root
 }
 
 // noting is a directory's handler that notes the path it is asked for.
-func (t *tracer) noting(root string, next http1.Handler) http1.Handler {
+func (t *tracer) noting(root string, pages pageSettings, next http1.Handler) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 		path, err := url.PathUnescape(r.Path())
 		if err != nil {
@@ -82,6 +84,7 @@ func (t *tracer) noting(root string, next http1.Handler) http1.Handler {
 		if t.file = filepath.Join(root, filepath.FromSlash(path)); strings.HasSuffix(path, "/") {
 			t.file = filepath.Join(t.file, "index.html")
 		}
+		t.root, t.pages = root, pages
 		next.Serve(w, r)
 	})
 }
@@ -123,9 +126,25 @@ func (t *tracer) destination(r *http1test.Response) string {
 	case r.Status == 404 && t.file != "":
 		return "no file " + plain(t.file)
 	case t.file != "":
-		return "file " + plain(t.file)
+		return t.served()
 	}
 	return ""
+}
+
+// served is what a directory's handler answered with: the file that was asked for, or what it has
+// in place of one.
+func (t *tracer) served() string {
+	if _, err := os.Stat(t.file); err == nil {
+		return "file " + plain(t.file)
+	}
+	directory, _ := filepath.Split(t.file)
+	if _, err := os.Stat(directory); err == nil && t.pages.Browse && filepath.Base(t.file) == "index.html" {
+		return "listing of " + plain(directory)
+	}
+	if t.pages.SPA != "" {
+		return "file " + plain(filepath.Join(t.root, t.pages.SPA)) + " (spa)"
+	}
+	return "file " + plain(t.file)
 }
 
 // by is the site and the rule that decided.

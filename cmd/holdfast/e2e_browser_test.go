@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 func TestBrowser(t *testing.T) {
 	chromium := program(t, "chromium", "chromium")
-	s := launch(t, "demo")
+	s := launchDemo(t)
 	browser := openBrowser(t, chromium, s.caFile())
 
 	t.Run("the page is shown, over a connection that it trusts", func(t *testing.T) {
@@ -33,23 +34,29 @@ func TestBrowser(t *testing.T) {
 			chromedp.Evaluate[chromedp.Void]("void (document.querySelector('#mooring').currentTime = 4)"),
 			becomes("(v => !v.seeking && v.currentTime >= 4 && v.readyState >= 2)(document.querySelector('#mooring'))"))
 		eventually(t, "a 206 for the video in the access log", func() bool { return s.served("/mooring.webm", 206) })
+		screenshot(t, browser, "demo-sought")
 	})
 	t.Run("a missing page shows the site's own", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(browser, patience)
-		defer cancel()
-		response, err := chromedp.RunResponse(ctx, chromedp.Click("#missing"))
-		if err != nil || response.Status != 404 {
-			t.Fatalf("the link led to %+v, %v, want status 404", response, err)
-		}
+		follow(t, browser, chromedp.Click("#missing"), 404)
 		visit(t, browser, becomes("location.pathname === '/adrift' && document.querySelector('h1').innerText === 'Nothing is moored here.'"))
+		screenshot(t, browser, "demo-404")
 	})
 	s.stop()
 }
 
-// becomes waits until an expression is true on the page.
+// becomes waits until an expression is true on the page. A page that another one replaces
+// meanwhile is asked no more: the question is then for the next.
 func becomes(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience),
+	poll := chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience),
 		chromedp.WithPollingInterval(20*time.Millisecond))
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for {
+			_, err := poll(ctx, tab)
+			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "Cannot find context") {
+				return err
+			}
+		}
+	})
 }
 
 // visit has the browser do things, one after another.
@@ -59,6 +66,17 @@ func visit(t *testing.T, browser context.Context, actions ...chromedp.Action[chr
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// follow does what leads to another page, and waits until that is there.
+func follow(t *testing.T, browser context.Context, action chromedp.Action[chromedp.Void], status int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(browser, patience)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, action)
+	if err != nil || response.Status != status {
+		t.Fatalf("it led to %+v, %v, want status %d", response, err, status)
 	}
 }
 

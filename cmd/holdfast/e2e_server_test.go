@@ -30,7 +30,12 @@ type server struct {
 // after the defaults of the tests and so before them.
 func launch(t testing.TB, root string, flags ...string) *server {
 	t.Helper()
-	s := spawn(t, root, flags...)
+	return spawn(t, root, flags...).listen()
+}
+
+// listen waits until the server listens.
+func (s *server) listen() *server {
+	s.t.Helper()
 	listening := s.await("listening")
 	s.https, _ = listening["https"].(string)
 	s.http, _ = listening["http"].(string)
@@ -40,8 +45,14 @@ func launch(t testing.TB, root string, flags ...string) *server {
 // spawn starts holdfast serve and does not wait for it.
 func spawn(t testing.TB, root string, flags ...string) *server {
 	t.Helper()
+	return spawnAs(t, "serve", root, flags...)
+}
+
+// spawnAs starts a command that serves.
+func spawnAs(t testing.TB, command, root string, flags ...string) *server {
+	t.Helper()
 	s := &server{t: t, state: filepath.Join(t.TempDir(), "state"), log: new(transcript), access: new(transcript), gone: make(chan struct{})}
-	args := []string{"serve", "--log", "json", "--state", s.state}
+	args := []string{command, "--log", "json", "--state", s.state}
 	if root != "" { // else the file names what is served
 		args = append(args, root)
 	}

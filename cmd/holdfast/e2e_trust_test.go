@@ -32,7 +32,7 @@ func (s *server) certsIn(home string, args ...string) ran {
 func TestCertsTrustInABrowser(t *testing.T) {
 	chromium := program(t, "chromium", "chromium")
 	program(t, "certutil", "libnss3-tools")
-	s := launch(t, "demo")
+	s := launchDemo(t)
 	home := browserHome(t)
 	t.Run("before it the page is refused", func(t *testing.T) {
 		wantUntrusted(t, browserAt(t, chromium, home), s)

@@ -4,6 +4,7 @@ package main
 // and the file's keys are read from the same declaration.
 type commandLine struct {
 	Serve    serveCmd    `cmd:"" help:"Serve a directory over HTTPS."`
+	Demo     demoCmd     `cmd:"" help:"Serve a small site that shows what the server does, with the settings of serve."`
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
@@ -47,6 +48,10 @@ type serveCmd struct {
 	ClientCA          []string `name:"client-ca" group:"Certificates" placeholder:"FILE" sep:"none" computed:"none: clients are not asked for certificates" help:"Ask clients for certificates that a CA in this file has signed, PEM. It is read again when it changes and on SIGHUP; who has a session without a good certificate by then cannot resume it. Repeatable."`
 	ClientAuth        string   `name:"client-auth" group:"Certificates" placeholder:"require|request" default:"require" help:"What --client-ca means: require refuses clients without a certificate, request serves them too. A certificate that is not good is refused by both. The plain listener asks nobody: what a --trusted-proxy that ends TLS passes on is served."`
 
+	Browse     string `name:"browse" group:"Pages" placeholder:"on|off" default:"off" brief:"" help:"List directories that have no index.html: for people, sortable and without scripts, and as JSON for Accept: application/json. Whoever can reach the server sees every name but dotfiles."`
+	SPA        string `name:"spa" group:"Pages" placeholder:"FILE" default:"off" help:"Answer with this file of the root, such as index.html, where a browser goes to an address that is no file and whose last part has no dot: a single-page application looks at the address itself. Sent with no-cache. What scripts and programs fetch stays 404."`
+	ErrorPages string `name:"error-pages" group:"Pages" placeholder:"on|off" default:"on" help:"Answer errors with the root's 404.html, 403.html, 500.html, 503.html, or 50x.html for both, where they are. The status stays. Clients that ask for JSON get a problem object (RFC 9457) instead, with off too."`
+
 	DrainDelay   string `name:"drain-delay" group:"Drain" placeholder:"D" default:"0s" kube:"15s" help:"After SIGTERM or Ctrl-C, serve on for so long and announce the end on each connection, before the listeners close: a load balancer needs the time to look away. 0s to 1h."`
 	DrainTimeout string `name:"drain-timeout" group:"Drain" placeholder:"D" default:"25s" brief:"" help:"Let requests finish for so long once the listeners are closed, then cut connections. 0s to 24h. A supervisor must grant delay + timeout + 1s."`
 	DrainReport  string `name:"drain-report" group:"Drain" placeholder:"FILE" help:"At the end of a stop write its report to this file, as JSON, in place of an older one: the phases, each connection and request that was alive at the signal and how it ended, and the totals. Mode 0600. One that cannot be written is a warning and changes no exit code."`
@@ -82,6 +87,9 @@ type serveCmd struct {
 
 	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT."`
 }
+
+// demoCmd takes the settings of a server, but no directory.
+type demoCmd struct{ serveCmd }
 
 // rehearseCmd takes the settings of a server, and how it is to be rehearsed.
 type rehearseCmd struct {

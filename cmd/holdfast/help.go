@@ -18,6 +18,8 @@ const (
 var examples = map[string]string{
 	"": "  holdfast serve ./public\n" +
 		"  holdfast serve --help",
+	"demo": "  holdfast demo\n" +
+		"  holdfast demo --https :8443 --drain-delay 5s",
 	"rehearse": "  holdfast rehearse ./public --drain-delay 1s\n" +
 		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
@@ -160,7 +162,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
+	if !slices.Contains([]string{"serve", "demo", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

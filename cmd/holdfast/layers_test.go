@@ -73,6 +73,10 @@ var layerRows = []layerRow{
 	{"attachment", "*.pdf", "*.zip, *.iso", `["a?b"]`, func(s *settings) any { return ruleTexts(s.Files.Attachments) },
 		[]string{"*.pdf: attachment"}, []string{"*.zip: attachment", "*.iso: attachment"}, []string{"a?b: attachment"}, []string(nil), nil},
 	{"etag", "content", "off", `"content"`, func(s *settings) any { return s.Files.ETag }, files.ETagByContent, files.ETagNone, files.ETagByContent, files.ETagByTime, nil},
+	{"browse", "on", "on", `true`, func(s *settings) any { return s.Pages.Browse }, true, true, true, false, nil},
+	// What is named has to be in the root, here the package's directory.
+	{"spa", "main.go", "demo/site/index.html", `"/flags.go"`, func(s *settings) any { return s.Pages.SPA }, "main.go", "demo/site/index.html", "flags.go", "", nil},
+	{"error-pages", "off", "off", `false`, func(s *settings) any { return s.Pages.ErrorPages }, false, false, false, true, nil},
 	{"log", "text", "text", `"text"`, func(s *settings) any { return s.Log }, textForm, textForm, textForm, jsonForm, nil},
 	{"log-level", "debug", "warn", `"error"`, func(s *settings) any { return s.LogLevel },
 		slog.LevelDebug, slog.LevelWarn, slog.LevelError, slog.LevelInfo, nil},
@@ -155,11 +159,13 @@ func TestEverySettingIsRead(t *testing.T) {
 	s.readClocks(r)
 	s.readLimits(r, c.env)
 	s.readResponseFields(r)
+	s.readFiles(r)
+	s.Pages = r.pages(nil)
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
 	s.readRoot(r)
 	for name := range values {
-		if !r.read[name] && name != "config" && name != "max-connections" { // read when it is written
+		if !r.read[name] && !slices.Contains([]string{"config", "site", "max-connections"}, name) { // tables, and what is read when it is written
 			t.Errorf("%s is declared and never read", name)
 		}
 	}

@@ -94,7 +94,7 @@ func realMain(args []string, env environment, std streams, signals chan os.Signa
 // orchestrator expects, and what a shell expects for any other command.
 func exitBeforeServing(args []string, sig os.Signal) int {
 	number, ok := sig.(syscall.Signal)
-	if !ok || len(args) > 0 && args[0] == "serve" {
+	if !ok || len(args) > 0 && (args[0] == "serve" || args[0] == "demo") {
 		return exitOK
 	}
 	return exitSignal + int(number)

@@ -89,7 +89,7 @@ func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
 	replaced := []string{"https", "http", "admin", "cert", "key", "state", "local-name", "max-connections-per-ip", "log", "log-level", "trusted-proxy", "proxy-protocol", "reuse-port", "pid-file", "drain-report", "client-ca", "cluster-secret-file"}
 	kept := []string{
 		"admin-pprof", "upgrade-timeout", "client-auth", // which means nothing without client-ca
-		"security-headers", "hsts", "forwarded-field",
+		"security-headers", "hsts", "forwarded-field", "browse", "spa", "error-pages",
 		"compress", "precompressed", "cache-bytes", "cache-control", "attachment", "etag",
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",

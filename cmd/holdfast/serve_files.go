@@ -24,15 +24,28 @@ func (s *settings) directories(roots []*os.Root, log *slog.Logger) (handlers []h
 		cache = files.NewCache(s.CacheBytes)
 	}
 	for i, root := range roots {
-		of := s.Files
-		if len(s.Sites) > 0 {
-			of = s.Sites[i].Files
-		}
-		opts := files.Options{Log: log, Cache: cache, ETag: of.ETag, Precompressed: of.Precompressed, Rules: slices.Concat(of.Caching, of.Attachments)}
-		if of.Compress {
+		opts := s.fileOptions(i, log)
+		opts.Cache = cache
+		if s.filesOf(i).Compress {
 			opts.Encoders = encoders
 		}
 		handlers = append(handlers, files.New(root, opts))
 	}
 	return handlers
+}
+
+// fileOptions are those of the directory that is the i-th of roots, but for what it shares with
+// the others.
+func (s *settings) fileOptions(i int, log *slog.Logger) files.Options {
+	of, pages := s.filesOf(i), s.pagesOf(i)
+	return files.Options{Log: log, ETag: of.ETag, Precompressed: of.Precompressed, Rules: slices.Concat(of.Caching, of.Attachments),
+		Browse: pages.Browse, SPA: pages.SPA, PlainErrors: !pages.ErrorPages}
+}
+
+// filesOf are the settings of the directory that is the i-th of roots.
+func (s *settings) filesOf(i int) fileSettings {
+	if i < len(s.Sites) {
+		return s.Sites[i].Files
+	}
+	return s.Files
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/observe"
@@ -19,6 +20,7 @@ import (
 // house is what a running server holds: opened before it runs, closed after the drain.
 type house struct {
 	roots        []*os.Root // of the sites in their order, or one
+	scratch      string     // a directory of ours that close removes; "" for none
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -134,6 +136,9 @@ func (h *house) furnish(s *settings, std streams) {
 		h.metrics = observe.NewMetrics(h.log)
 	}
 	directory, guard := s.handler(s.directories(h.roots, h.log))
+	if s.Demo {
+		directory = demo.Mount(directory)
+	}
 	if s.Rehearsal {
 		directory = rehearsal.Mount(directory)
 	}
@@ -212,6 +217,9 @@ func (h *house) abandon() {
 func (h *house) close() {
 	for _, root := range h.roots {
 		_ = root.Close()
+	}
+	if h.scratch != "" {
+		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
 	}
 }
 

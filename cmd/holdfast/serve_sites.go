@@ -24,7 +24,15 @@ func (s *settings) roots() (paths []string) {
 
 // openRoots opens the directories. They are closed by close, after a fault too.
 func (h *house) openRoots(s *settings) (faults []fault) {
-	for _, path := range s.roots() {
+	paths := s.roots()
+	if s.Demo {
+		dir, f := h.unpackDemo()
+		if f != nil {
+			return []fault{*f}
+		}
+		paths = []string{dir}
+	}
+	for _, path := range paths {
 		root, err := os.OpenRoot(path)
 		if err != nil {
 			faults = append(faults, fault{What: "cannot serve the directory " + quote(path), Why: reason(err), Mend: "check the path and its permissions"})
@@ -80,6 +88,9 @@ func (s *settings) serves() string {
 			hosts = append(hosts, one.Hosts...)
 		}
 		return fmt.Sprintf("%d sites: %s", len(s.Sites), strings.Join(hosts, ", "))
+	}
+	if s.Demo {
+		return "the demo site"
 	}
 	root, err := filepath.Abs(s.Root)
 	if err != nil {

@@ -20,6 +20,8 @@ type settings struct {
 	Root  string          // not served where there are sites
 	Sites []*siteSettings // by host; none for one directory
 
+	Pages pageSettings // of the root, and of the sites that do not say otherwise
+
 	HTTPS, HTTP     string // addresses to listen on; "" for none
 	ReusePort       bool
 	PublicHTTPSPort int    // 0: 443 when the request's Host names no port, else the listener's
@@ -68,6 +70,7 @@ type settings struct {
 	Inherited  *inheritance // nil for nothing
 	Supervisor supervisor
 	Rehearsal  bool // http1/rehearsal is mounted: holdfast rehearse alone asks for that
+	Demo       bool // the demo site is served: holdfast demo asks for that
 	Kubernetes bool // the process runs in a pod
 	Version    string
 	Warnings   []fault // what does not keep the server from starting
@@ -106,6 +109,7 @@ func (c *call) read() (*settings, *reader) {
 	s.readFiles(r)
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
+	s.Pages = r.pages(nil)
 	s.readSites(r)
 	s.readRoot(r)
 	return s, r
@@ -312,6 +316,7 @@ func (s *settings) readRoot(r *reader) {
 		f.Where = v.from
 		r.faults = append(r.faults, *f)
 	}
+	r.checkSPA(s.Root, s.Pages.SPA, "")
 }
 
 // checkRoot proves that the directory can be listed, which serving it does not need

@@ -19,6 +19,7 @@ type siteSettings struct {
 	Name  string // in metrics and the access log
 	Hosts []string
 	Root  string
+	Pages pageSettings
 	WWW   map[string]string // hosts that lead to another of Hosts
 	HSTS  *secure.HSTS      // nil for the server's
 	Files fileSettings
@@ -29,6 +30,7 @@ type siteSettings struct {
 // The keys of a site and of its rules, and what they are where they are left out.
 var (
 	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "",
+		"browse": "", "spa": "", "error-pages": "",
 		"compress": "", "precompressed": "", "etag": "", "cache-control": "", "attachment": ""}
 	ruleKeys = map[string]map[string]string{
 		"redirect": {"from": "", "to": "", "status": "308"},
@@ -42,7 +44,7 @@ func (s *settings) readSites(r *reader) {
 	owners := make(map[string]string) // where a host was named
 	names := make(map[string]bool)
 	for _, t := range r.values["site"].tables {
-		one, before := r.site(t, s.Files), len(r.faults)
+		one, before := r.site(t, s), len(r.faults)
 		for _, host := range one.allHosts() {
 			if owner, ok := owners[host]; ok {
 				r.faults = append(r.faults, fault{What: "host " + quote(host) + " is in two sites", Where: owner + ", " + one.From,
@@ -100,12 +102,14 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 	return in
 }
 
-// site reads a table. usual is how the server serves a directory that does not say otherwise.
-func (r *reader) site(t table, usual fileSettings) *siteSettings {
+// site reads a table. What it does not say of its files and pages is as in the server's settings.
+func (r *reader) site(t table, server *settings) *siteSettings {
 	in := r.within(t, "site", siteKeys, "redirect", "rewrite")
 	one := &siteSettings{From: t.from, Rules: new(vhost.Rules), Named: make(map[string]string), WWW: make(map[string]string)}
 	one.Hosts = in.hosts(t.from)
 	one.Root = in.siteRoot(t.from)
+	one.Pages = in.pages(&server.Pages)
+	in.checkSPA(one.Root, one.Pages.SPA, t.from)
 	if one.Name, _, _ = in.single("name"); one.Name == "" && len(one.Hosts) > 0 {
 		one.Name = one.Hosts[0]
 	}
@@ -115,7 +119,7 @@ func (r *reader) site(t table, usual fileSettings) *siteSettings {
 	if text, _, ok := in.single("hsts"); ok && text != "" {
 		one.HSTS = &secure.HSTS{MaxAge: in.duration("hsts", 0, hstsLimit)}
 	}
-	one.Files = in.files(usual, true)
+	one.Files = in.files(server.Files, true)
 	for _, kind := range []string{"redirect", "rewrite"} {
 		for _, rule := range t.tables[kind] {
 			in.rule(one, kind, rule)

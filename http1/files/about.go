@@ -41,6 +41,13 @@ func (h *Handler) about(name string) *about {
 	return a
 }
 
+// cachedBy is the same of a file for which another Cache-Control holds.
+func (a *about) cachedBy(cacheControl string) *about {
+	other := *a
+	other.cacheControl = cacheControl
+	return &other
+}
+
 // density tells types that are compressed already, of which nobody keeps a second coding,
 // and those that surely are not, which are worth compressing. A type that says neither, such
 // as application/octet-stream, may have precompressed siblings, and is not compressed here.

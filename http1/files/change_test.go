@@ -18,7 +18,7 @@ type restless struct {
 
 func (d restless) open(name string) (*file, error) {
 	f, err := d.tree.open(name)
-	if err != nil || name == notFoundName {
+	if err != nil || name == "404.html" {
 		return f, err
 	}
 	if d.opened != nil {

@@ -16,7 +16,10 @@
 // one line in the log. FIFOs, sockets and devices are 404. Every directory on the way has
 // to be readable, not merely searchable: os.Root opens each.
 //
-// A directory is its index.html, or 404; there is no listing. Without its trailing slash
+// A directory is its index.html, or 404, or with [Options.Browse] a listing: package listing has
+// how it looks. It shows what can be asked for by the rules above and nothing else, reads at
+// most 10,000 names, of at most four directories at a time, and says so where there are more.
+// Accept: application/json gets it as JSON. It is made anew for each request (no-cache). Without its trailing slash
 // it is a 301 to "./name/" with the query kept: relative, so that it is right below any
 // prefix and can never name another host. 301 rather than 308 because only GET and HEAD
 // come this far, for which they mean the same, and there are clients that know only the
@@ -55,7 +58,8 @@
 // ranges: a request for one gets the file as it is. Its tag is weak and ends in the coding's
 // name. Up to 128 KiB the encoding is made in memory and has a length; what is larger is
 // encoded while it is sent, and cut if the file changes. HEAD has the fields of GET. Whoever
-// refuses the file as it is ("identity;q=0") gets what can be had, else 406.
+// refuses the file as it is ("identity;q=0") gets what can be had, else 406. Error pages come in
+// the same codings, and listings in those made on the fly; who takes neither gets them as they are.
 //
 // # In memory
 //
@@ -73,9 +77,21 @@
 // byte is ever sent twice. A range of an empty file cannot be satisfied, but its suffix is
 // all of it.
 //
+// # A single-page application
+//
+// With [Options.SPA] an address that names no file, and whose last part has no dot, is answered
+// with that page and status 200 when a person goes there: Sec-Fetch-Mode is navigate, or there
+// is none and Accept takes HTML and does not ask for JSON. What a script fetches, and a file
+// that is missing, stays 404. The page goes out with its validators and
+// with no-cache, whatever the rules say of its file.
+//
 // # Errors
 //
-// 404.html in the root is the content of every 404 there is. Without the right to read a
-// file the answer is 403; with no descriptors left 503 and Retry-After; with a disk that
-// fails 500 and a line in the log, one in ten seconds however many there are.
+// 404.html in the root is the content of every 404 there is, 403.html of a 403; 500.html or
+// 503.html, else 50x.html, of those. The status stays what it is. A client whose Accept names JSON at
+// least as gladly as HTML gets a problem object instead (RFC 9457): a program cannot read the
+// page, and its author would look for the fault in the program. Without a page it is a line of
+// text. A page for an error has no validators and none of the rules' fields. Without the right to read a file the answer is 403; with no descriptors left 503 and
+// Retry-After; with a disk that fails 500 and a line in the log, one in ten seconds however
+// many there are.
 package files

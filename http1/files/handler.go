@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	indexName    = "index.html"
-	notFoundName = "404.html"
+	indexName = "index.html"
 
 	allowed = "GET, HEAD, OPTIONS"
 
@@ -47,31 +46,51 @@ type Options struct {
 
 	// Cache keeps files of up to 128 KiB in memory. Nil for none. Handlers may share one.
 	Cache *Cache
+
+	// Browse lists a directory that has no index.html, to everybody who can ask for it:
+	// package listing. It shows no dotfiles, and nothing that would be a 404.
+	Browse bool
+
+	// SPA is a file below the root, slash-separated, that answers with status 200 and
+	// Cache-Control: no-cache where a person navigates to what is no file: the page of a
+	// single-page application. Empty for none.
+	SPA string
+
+	// PlainErrors leaves the root's error pages (404.html, 50x.html) unused.
+	PlainErrors bool
 }
 
 // A Handler serves the files below a root. It keeps no descriptor open between
 // requests and may serve any number of them at once.
 type Handler struct {
-	disk          opener
-	notes         *notes
-	now           func() time.Time
+	disk  opener
+	notes *notes
+	now   func() time.Time
+
 	rules         []Rule
 	etag          ETag
 	sums          *sums
 	precompressed bool
 	encoders      *coding.Encoders
+
+	browser     *browser // nil for no listings
+	spa         string
+	plainErrors bool
 }
 
 // New is a handler for the files below root. It opens nothing by itself. The caller
 // keeps the root and closes it once no request is in flight any more; requests that come
 // later are answered with 500, or from the cache for a second.
 func New(root *os.Root, opts Options) *Handler {
-	return newHandler(tree{root}, opts, time.Now)
+	h := newHandler(tree{root}, opts, time.Now)
+	h.browser = newBrowser(root, opts, time.Now)
+	return h
 }
 
 func newHandler(disk opener, opts Options, now func() time.Time) *Handler {
 	h := &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now, rules: opts.Rules, etag: opts.ETag,
-		sums: newSums(), precompressed: opts.Precompressed, encoders: opts.Encoders}
+		sums: newSums(), precompressed: opts.Precompressed, encoders: opts.Encoders,
+		spa: opts.SPA, plainErrors: opts.PlainErrors}
 	if opts.Cache != nil {
 		h.disk = &keeper{opener: disk, cache: opts.Cache, now: now, prepare: h.prepare}
 	}
@@ -108,12 +127,12 @@ func (h *Handler) Serve(w *http1.Response, r *http1.Request) {
 func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	p, ok := parsePath(r.Path())
 	if !ok {
-		h.notFound(w, r)
+		h.sorry(w, r, 404)
 		return
 	}
 	var err error
 	for range sendAttempts {
-		err = h.attempt(w, r, p.file())
+		err = h.attempt(w, r, p.file(), "")
 		if !errors.Is(err, errChanged) || w.Committed() {
 			break
 		}
@@ -123,14 +142,15 @@ func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	case errors.Is(err, errDirectory) && !p.slash:
 		w.Set("Location", p.location(r.Query()))
 		w.Text(301, "301 Moved Permanently\n")
+	case h.browse(w, r, p, err), h.fallback(w, r, p, err):
 	default:
 		h.fail(w, r, p.file(), err)
 	}
 }
 
 // attempt answers with one state of the file. An error before the response is committed
-// leaves nothing set in it.
-func (h *Handler) attempt(w *http1.Response, r *http1.Request, name string) error {
+// leaves nothing set in it. cacheControl stands in place of what the rules say, unless empty.
+func (h *Handler) attempt(w *http1.Response, r *http1.Request, name, cacheControl string) error {
 	f, err := h.disk.open(name)
 	if err != nil {
 		return err
@@ -143,6 +163,9 @@ func (h *Handler) attempt(w *http1.Response, r *http1.Request, name string) erro
 		return err
 	}
 	defer rep.close(f)
+	if cacheControl != "" {
+		rep.about = rep.about.cachedBy(cacheControl)
+	}
 	want := askedBy(r)
 	if rep.live {
 		want.ranges.sent = false
@@ -177,32 +200,8 @@ func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err err
 	if w.Committed() {
 		panic(http1.ErrAbort)
 	}
-	switch status {
-	case 404:
-		h.notFound(w, r)
-	case 406:
-		w.Add("Vary", "Accept-Encoding")
-		w.Text(406, "406 Not Acceptable\n")
-	case 403:
-		w.Text(403, "403 Forbidden\n")
-	case 503:
+	if status == 503 {
 		w.Set("Retry-After", retryAfterSeconds)
-		w.Text(503, "503 Service Unavailable\n")
-	default:
-		w.Text(500, "500 Internal Server Error\n")
 	}
-}
-
-// notFound answers 404 with the root's page for it, or with a plain line. Conditions and
-// ranges do not apply (RFC 9110 §13.2.1, §14.2).
-func (h *Handler) notFound(w *http1.Response, r *http1.Request) {
-	f, err := h.disk.open(notFoundName)
-	if err == nil {
-		defer f.Close()
-		rep := &representation{source: f, file: f, about: &about{contentType: contentType(notFoundName)}}
-		err = send(w, r, newPage(404, nil, rep))
-	}
-	if err != nil && !w.Committed() {
-		w.Text(404, "404 Not Found\n")
-	}
+	h.sorry(w, r, status)
 }

@@ -142,7 +142,7 @@ type failing struct {
 }
 
 func (d failing) open(name string) (*file, error) {
-	if name == notFoundName {
+	if name == "404.html" {
 		return d.tree.open(name)
 	}
 	return nil, &fs.PathError{Op: "openat", Path: name, Err: d.err}

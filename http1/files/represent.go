@@ -50,10 +50,7 @@ func (rep *representation) close(original *file) {
 
 // represent chooses the form of f that the client likes best. The caller closes it, and f.
 func (h *Handler) represent(w *http1.Response, r *http1.Request, name string, f *file, now time.Time) (rep *representation, err error) {
-	rep = &representation{source: f, file: f, about: f.about}
-	if rep.about == nil {
-		rep.about = h.about(name)
-	}
+	rep = h.asItIs(name, f)
 	if err = h.negotiate(w, r, name, rep); err == nil {
 		rep.tags, err = h.tags(r, name, rep.source, now)
 	}
@@ -65,6 +62,15 @@ func (h *Handler) represent(w *http1.Response, r *http1.Request, name string, f 
 		rep.tags.etag = taggedWith(rep.tags.etag, rep.coding, rep.live)
 	}
 	return rep, nil
+}
+
+// asItIs is the form of f that needs no negotiation.
+func (h *Handler) asItIs(name string, f *file) *representation {
+	rep := &representation{source: f, file: f, about: f.about}
+	if rep.about == nil {
+		rep.about = h.about(name)
+	}
+	return rep
 }
 
 // negotiate settles the coding (RFC 9110 §12.5.3).
@@ -152,11 +158,7 @@ func (h *Handler) sibling(name string, c coding.Coding, f *file) (*file, bool) {
 	if name += c.Extension(); len(name) > nameBytes {
 		return nil, false
 	}
-	open := h.disk.open
-	if k, ok := h.disk.(*keeper); ok {
-		open = k.openUsuallyAbsent
-	}
-	s, err := open(name)
+	s, err := h.openUsuallyAbsent(name)
 	if err != nil {
 		return nil, false
 	}
@@ -165,4 +167,13 @@ func (h *Handler) sibling(name string, c coding.Coding, f *file) (*file, bool) {
 		return nil, false
 	}
 	return s, true
+}
+
+// openUsuallyAbsent opens a file that is looked for on behalf of others, which clients cannot
+// name at will.
+func (h *Handler) openUsuallyAbsent(name string) (*file, error) {
+	if k, ok := h.disk.(*keeper); ok {
+		return k.openUsuallyAbsent(name)
+	}
+	return h.disk.open(name)
 }

@@ -1,0 +1,19 @@
+package demo
+
+import (
+	"embed"
+	"io/fs"
+	"os"
+)
+
+//go:embed site
+var content embed.FS
+
+// Unpack writes the site's files into a directory, which has none of their names yet.
+func Unpack(dir string) error {
+	files, err := fs.Sub(content, "site")
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, files)
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
+)
+
+// run makes a server of the demo site, whose directories are listed unless that is turned off.
+func (*demoCmd) run(c *call) outcome {
+	s, r := c.read()
+	if v := r.get("root"); v.from != "" {
+		r.refuse("root", strings.Join(v.texts, " "), v.from, &flaw{What: "is not served by the demo", Why: "it has a site of its own", Mend: "leave it out, or use holdfast serve"})
+	}
+	if len(s.Sites) > 0 {
+		r.faults = append(r.faults, fault{What: "the demo serves no sites", Where: s.Sites[0].From, Why: "it has one of its own", Mend: "use holdfast serve, or another --config", Usage: true})
+	}
+	if len(r.faults) > 0 {
+		return outcome{exit: report(c.std.err, append(r.faults, alsoWrong(s)...))}
+	}
+	s.Demo = true
+	s.Pages.Browse = s.Pages.Browse || !r.written("browse")
+	return outcome{serve: s}
+}
+
+// unpackDemo puts the demo site into a directory of its own, which close removes.
+func (h *house) unpackDemo() (dir string, f *fault) {
+	dir, err := os.MkdirTemp("", "holdfast-demo-")
+	if err == nil {
+		h.scratch = dir
+		err = demo.Unpack(dir)
+	}
+	if err != nil {
+		return "", &fault{What: "cannot unpack the demo site", Why: reason(err), Mend: "let TMPDIR name a directory that can be written to"}
+	}
+	return dir, nil
+}
