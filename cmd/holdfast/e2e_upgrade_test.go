@@ -217,9 +217,11 @@ func narrow(t testing.TB) (*os.File, string) {
 	return file, "127.0.0.1:" + strconv.Itoa(at.(*syscall.SockaddrInet4).Port)
 }
 
-// knocking is how many clients of an address are connected or about to be, as they see it.
+// knocking is how many clients of an address are connected or about to be, as they see it. It
+// asks for this thread's network: the process's is its first thread's, and once another test
+// has taken that one into a pod's network, it stays there.
 func knocking(addr string) (n int) {
-	table, err := os.ReadFile("/proc/net/tcp")
+	table, err := os.ReadFile("/proc/thread-self/net/tcp")
 	if err != nil {
 		return 0
 	}
