@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -33,6 +34,7 @@ type inheritance struct {
 
 	// predecessor stands for its process; nil for none, or one that did not live to let us begin.
 	predecessor *os.File
+	ours        atomic.Bool // the service is: the predecessor drains, or is dead
 
 	mu     sync.Mutex // guards telling
 	closed bool       // ready is
