@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +44,9 @@ func publicFlags(ca *acmetest.CA, domains ...string) []string {
 func launchPublic(t testing.TB, ca *acmetest.CA, domains []string, flags ...string) *server {
 	t.Helper()
 	s := launch(t, site(t, map[string]string{"index.html": "the quay"}), slices.Concat(publicFlags(ca, domains...), flags)...)
+	if at := slices.Index(flags, "--state"); at >= 0 {
+		s.state = flags[at+1]
+	}
 	ca.TLS.To(s.https)
 	ca.HTTP.To(s.http)
 	return s
@@ -100,13 +102,4 @@ func middle(all []time.Duration) time.Duration {
 	}
 	all = slices.Sorted(slices.Values(all))
 	return all[len(all)/2]
-}
-
-// dialable tells whether somebody listens.
-func dialable(addr string) bool {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
-	if err == nil {
-		_ = c.Close()
-	}
-	return err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,19 @@ func TestEachDomainHasItsCertificate(t *testing.T) {
 			}
 		}
 	})
+	t.Run("they are counted", func(t *testing.T) {
+		_, content, err := page(adminOf(s), "/metrics")
+		for _, want := range []string{
+			`holdfast_certificate_orders_total{result="issued"} 2`, `holdfast_certificate_orders_total{result="rate-limited"} 0`,
+			`holdfast_certificate_missing{host="` + publicHost + `"} 0`, `holdfast_certificate_resting{host="` + publicHost + `"} 0`,
+			`holdfast_certificate_store_errors_total{layer="local"} 0`, `holdfast_certificate_advice_total{outcome="failed"} 0`,
+			`holdfast_certificate_expiry_seconds{host="` + publicHost + `",source="ACME 127.0.0.1:`,
+		} {
+			if err != nil || !strings.Contains(string(content), want) {
+				t.Errorf("without %s: %v", want, err)
+			}
+		}
+	})
 	t.Run("one is explained", func(t *testing.T) {
 		said := s.command("certs", "explain", hosts[1])
 		for _, want := range []string{"It will be ordered at ", "got certificate ", "Of the local budget, 1 of "} {
@@ -101,6 +115,13 @@ func TestEachDomainHasItsCertificate(t *testing.T) {
 		if n := ca.Gate.Orders(); n != len(hosts)+1 {
 			t.Errorf("%d orders", n)
 		}
+	})
+	t.Run("which the log tells with the old and the new serial", func(t *testing.T) {
+		eventually(t, "such a record", func() bool {
+			return slices.ContainsFunc(s.log.records("got a certificate"), func(r map[string]any) bool {
+				return r["host"] == hosts[1] && r["old_serial"] != nil && r["old_not_after"] != nil && r["serial"] != nil && r["not_after"] != nil
+			})
+		})
 	})
 	t.Run("a host that is not configured is not", func(t *testing.T) {
 		if said := s.command("certs", "renew", "other.harbour.test"); said.exit != 1 || !strings.Contains(said.stderr, "no certificate for other.harbour.test") {
