@@ -20,13 +20,14 @@ type commandLine struct {
 // said and are read by name, together with the other layers, so that one check serves
 // them all: hence everything is text here.
 //
-// Tags beside kong's own: kube is the default in Kubernetes; computed says, for the
-// help, where a default comes from that is no constant; brief marks the flags of -h.
+// Tags beside kong's own: kube is the default in Kubernetes, public the one elsewhere with
+// --domain; computed says, for the help, where a default comes from that is no constant; brief
+// marks the flags of -h; bare is what a flag means without a value.
 type serveCmd struct {
 	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
 
-	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
-	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
+	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" public:":443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
+	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" public:":80" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	ReusePort       string `name:"reuse-port" group:"Listeners" placeholder:"on|off" default:"off" help:"Share the ports with other servers of the same user that have this on too (SO_REUSEPORT): to replace one by another that it did not start. The one that leaves sends new connections to another first. Unix sockets are not shared."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
@@ -46,6 +47,20 @@ type serveCmd struct {
 	ClusterSecretFile string   `name:"cluster-secret-file" group:"Certificates" placeholder:"FILE" computed:"none: sessions resume in this process alone" help:"A secret that all replicas have, 32 bytes or their 64 hexadecimal digits (openssl rand -hex 32): TLS sessions made on one of them resume on the others, and after an upgrade. It is read again on SIGHUP and twice a day."`
 	ClientCA          []string `name:"client-ca" group:"Certificates" placeholder:"FILE" sep:"none" computed:"none: clients are not asked for certificates" help:"Ask clients for certificates that a CA in this file has signed, PEM. It is read again when it changes and on SIGHUP; who has a session without a good certificate by then cannot resume it. Repeatable."`
 	ClientAuth        string   `name:"client-auth" group:"Certificates" placeholder:"require|request" default:"require" help:"What --client-ca means: require refuses clients without a certificate, request serves them too. A certificate that is not good is refused by both. The plain listener asks nobody: what a --trusted-proxy that ends TLS passes on is served."`
+
+	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. With it, HTTPS is on :443 and HTTP on :80 unless said otherwise."`
+	ACMEAgreeTOS       string   `name:"acme-agree-tos" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA. Without it, the first start on a terminal asks, and a yes is kept in the state directory; any other start fails."`
+	ACMEEmail          string   `name:"acme-email" group:"Public CA" placeholder:"ADDRESS" computed:"none" help:"Where the CA may write to you, told to it with the account."`
+	ACMEDirectory      string   `name:"acme-directory" group:"Public CA" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory (RFC 8555), or staging for the staging CA of Let's Encrypt, whose certificates no browser trusts."`
+	ACMERoot           string   `name:"acme-root" group:"Public CA" placeholder:"FILE" computed:"the system's roots" help:"Root certificates, PEM, to trust for the CA's own server: for one of your own."`
+	ACMEEABKID         string   `name:"acme-eab-kid" group:"Public CA" placeholder:"ID" computed:"none" help:"The key ID of an account that the CA gave you by other means, where it wants one (external account binding)."`
+	ACMEEABKeyFile     string   `name:"acme-eab-key-file" group:"Public CA" placeholder:"FILE" computed:"none" help:"File with the key that came with it, base64url."`
+	ACMEProfile        string   `name:"acme-profile" group:"Public CA" placeholder:"NAME" computed:"the CA's choice" help:"Order by this profile of the CA's, such as shortlived."`
+	ACMEChallenge      string   `name:"acme-challenge" group:"Public CA" placeholder:"auto|tls-alpn-01|http-01" default:"auto" help:"How to prove that a domain is yours: on the HTTPS listener, which the CA reaches at port 443, or on the plain one, at port 80. auto tries the first, and then the second where there is a plain listener."`
+	ACMEFallback       string   `name:"acme-fallback" group:"Public CA" placeholder:"off|local" default:"off" help:"What clients of a domain get until its certificate is there: the alert unrecognized_name, or a certificate of the local CA, which browsers warn of."`
+	CertStore          string   `name:"cert-store" group:"Public CA" placeholder:"URL" computed:"dir:PATH with certificates below --state" help:"Where certificates, accounts and their history are kept: dir:PATH; or, for replicas to share, redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or kubernetes:NAMESPACE/NAME for a Secret, each with a copy below --state. From a shared store come session tickets too, unless --cluster-secret-file is given."`
+	CertStoreEphemeral string   `name:"cert-store-ephemeral" group:"Public CA" placeholder:"refuse|allow" default:"refuse" help:"What to do where the store does not outlive this process or its container and certificates are ordered from Let's Encrypt: each start would order anew, until its limits shut the domain out for days."`
+	ReadyNeedsCert     string   `name:"ready-needs-certificate" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"/readyz is 503 until every domain has a certificate. Leave it off where unready means no traffic: then the CA's challenge does not arrive either."`
 
 	DrainDelay   string `name:"drain-delay" group:"Drain" placeholder:"D" default:"0s" kube:"15s" help:"After SIGTERM or Ctrl-C, serve on for so long and announce the end on each connection, before the listeners close: a load balancer needs the time to look away. 0s to 1h."`
 	DrainTimeout string `name:"drain-timeout" group:"Drain" placeholder:"D" default:"25s" brief:"" help:"Let requests finish for so long once the listeners are closed, then cut connections. 0s to 24h. A supervisor must grant delay + timeout + 1s."`

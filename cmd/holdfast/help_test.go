@@ -101,7 +101,7 @@ func TestHelpFits(t *testing.T) {
 
 func TestShortHelp(t *testing.T) {
 	r := holdfast(t, testEnvironment(t), "serve", "-h")
-	if n := strings.Count(r.out, "\n  --"); n != 11 { // ten and --help
+	if n := strings.Count(r.out, "\n  --"); n != 12 { // eleven and --help
 		t.Errorf("%d flags:\n%s", n, r.out)
 	}
 	if n := strings.Count(r.out, "\n  holdfast serve "); n != 2 {

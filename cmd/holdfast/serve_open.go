@@ -31,6 +31,7 @@ type house struct {
 	admin        administration
 	metrics      *observe.Metrics // nil where nobody could read them
 	log          *slog.Logger
+	std          streams // of whoever may be asked at the start
 }
 
 type namedListener struct {
@@ -42,7 +43,7 @@ type namedListener struct {
 // open opens all that serving takes, or returns every fault that stands in the way, with
 // nothing left open.
 func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
-	h := &house{log: log, supervisor: s.Supervisor}
+	h := &house{log: log, std: std, supervisor: s.Supervisor}
 	h.supervisor.log = log
 	var faults []fault
 	root, err := os.OpenRoot(s.Root)
@@ -151,12 +152,12 @@ func (h *house) furnish(s *settings, std streams) {
 		case l.name == "https":
 			l.listener.TLS = h.certificates.config // one for all: a clone would lose the session ticket keys
 			l.listener.NotTLS = site.PlainOnTLS
-			l.listener.Handler = site
+			l.listener.Handler = validated{site}
 		case s.HTTPS == "":
 			l.listener.Handler = site
 		default:
 			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
-			l.listener.Handler = h.protocol(s, to, h.observer(redirectRoute, access))
+			l.listener.Handler = h.protocol(s, h.challenged(to), h.observer(redirectRoute, access))
 		}
 	}
 }
@@ -220,6 +221,7 @@ func (h *house) close() {
 	if h.root != nil {
 		_ = h.root.Close()
 	}
+	h.certificates.public.close()
 }
 
 // closeAccessLog writes out what waits, and gives up on a stuck reader.
@@ -240,8 +242,10 @@ func (h *house) listening(s *settings) listening {
 	}
 	l := listening{Root: root, HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
-		first := h.certificates.selector.Certificates()[0]
-		l.CertSource, l.CertExpiry = first.Source, first.NotAfter
+		if served := h.certificates.selector.Certificates(); len(served) > 0 {
+			l.CertSource, l.CertExpiry = served[0].Source, served[0].NotAfter
+		}
+		l.Domains = s.ACME.Domains
 		if len(s.Pairs) == 0 { // else who follows the banner's line is shown a pair
 			l.CAPath = h.certificates.caPath
 		}

@@ -57,6 +57,9 @@ func (h *house) openClusterSecret(s *settings) []fault {
 // had, each process has keys of its own.
 func (h *house) shareTickets(s *settings) {
 	if s.ClusterSecretFile == "" {
+		if s.Store.shared != nil {
+			h.ticketKeys(storedSecret(h.certificates.public.store))
+		}
 		return
 	}
 	keys := h.ticketKeys(secretFile(s.ClusterSecretFile))

@@ -36,6 +36,9 @@ type settings struct {
 	SNIUnknown certs.UnknownName
 	LocalNames []string // host names as A-labels, and IP addresses
 
+	ACME  acmeSettings
+	Store certStore // of certificates, where ACME or replicas want one
+
 	ClusterSecretFile string   // of session tickets; "" for none
 	ClientCAs         []string // files; none asks clients for no certificate
 	ClientAuth        tlsconf.ClientAuth
@@ -102,6 +105,7 @@ func (c *call) read() (*settings, *reader) {
 	s.readSuccession(r, c.env)
 	s.readLogging(r, c)
 	s.readRoot(r)
+	s.checkTerms(r, c)
 	return s, r
 }
 
@@ -161,6 +165,7 @@ func (s *settings) readCertificates(r *reader, env environment) {
 	s.LocalNames = r.localNames()
 	s.ClusterSecretFile = r.clusterSecretFile()
 	s.readClients(r)
+	s.readACME(r, env)
 }
 
 // pairs puts each certificate beside the key in the same place of its list.
