@@ -117,6 +117,8 @@ type doctorCmd struct {
 	DialHTTPPort  string   `name:"dial-http-port" group:"Listeners" placeholder:"N" default:"80" alone:"" help:"The same for plain HTTP, 80 for every public one."`
 	Resolver      []string `name:"resolver" group:"DNS" placeholder:"ADDR" sep:"none" alone:"" brief:"" help:"Ask this resolver in place of those of /etc/resolv.conf: an address, with or without a port. Repeatable."`
 	ACMEDirectory string   `name:"acme-directory" group:"Certificates" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory, or staging for the staging CA of Let's Encrypt."`
+	ACMEAgreeTOS  string   `name:"acme-agree-tos" group:"Certificates" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA: an order is tried then, at the staging CA where Let's Encrypt is meant. So it is where an earlier start of the server was told yes."`
+	ACMERoot      string   `name:"acme-root" group:"Certificates" placeholder:"FILE" computed:"the system's roots" help:"Root certificates, PEM, to trust for the CA's own server."`
 	CertStore     string   `name:"cert-store" group:"Certificates" placeholder:"URL" computed:"below --state" help:"Where certificates will be kept: dir:PATH. Other stores are not looked at."`
 	State         string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: a running server is found by it."`
 	Config        string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`

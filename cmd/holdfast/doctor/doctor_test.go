@@ -288,6 +288,15 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+func TestDryRunThatCannotBe(t *testing.T) {
+	d := healthy(t)
+	d.DryRun = func(context.Context, string, string) error { return fmt.Errorf("%w: a server is there", ErrNotTried) }
+	r := d.Run(t.Context())
+	if got := of(r, "dry-run"); !slices.Equal(got, []string{"note: an order by tls-alpn-01 was not tried: a server is there", "note: an order by http-01 was not tried: a server is there"}) || r.Count(Fault) > 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestCancelledExamination(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
