@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,10 +84,7 @@ func askTerms(s *settings, std streams, options acme.Options, log *slog.Logger) 
 		return &fault{What: "the CA does not say what its terms of service are", Where: "--acme-directory", Why: plain(err.Error()),
 			Mend: "try again, or read them elsewhere and add --acme-agree-tos"}
 	}
-	terms := directory.Terms
-	if terms == "" {
-		return keepTerms(s, "none", log)
-	}
+	terms := cmp.Or(directory.Terms, "its directory names none that can be opened")
 	fmt.Fprintf(std.err, "\nCertificates for %s come from %s.\nIts terms of service: %s\nDo you agree to them? [y/N] ",
 		strings.Join(s.ACME.Domains, ", "), plain(s.ACME.Directory), plain(terms))
 	answer, err := bufio.NewReader(std.in).ReadString('\n')

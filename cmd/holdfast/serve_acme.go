@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +30,8 @@ const (
 	// renewalPatience is how long the end of the process waits for what an order brought to be
 	// stored, and for its lease to be given up.
 	renewalPatience = 3 * time.Second
+	// knownPatience is how long a start waits at most for what the store has.
+	knownPatience = 2 * time.Second
 	// storePatience is how long it waits then for calls of the store to end.
 	storePatience = time.Second
 )
@@ -195,6 +198,41 @@ func (p *publicCA) renew(ctx context.Context, stop *lifecycle.Stop) error {
 		<-ctx.Done()
 	}
 	return err
+}
+
+// awaitKnown waits until what the store has for the domains is served: whoever was served by the
+// process before this one must not meet an alert. A store that hangs is not waited for longer than
+// knownPatience.
+func (p *publicCA) awaitKnown() {
+	if p.source == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), knownPatience)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	p.source.OnChange(func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	for _, status := range p.source.Status() {
+		if _, err := p.store.Get(ctx, "cert/"+status.Host); err != nil {
+			continue // there is none, or none that anybody can wait for
+		}
+		for !p.serves(status.Host) {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// serves tells whether there is a certificate for the host.
+func (p *publicCA) serves(host string) bool {
+	return slices.ContainsFunc(p.source.Figures().Hosts, func(f renewal.HostFigures) bool { return f.Host == host && f.Present })
 }
 
 // close ends the store. One that hangs is left behind, for the process is to end.

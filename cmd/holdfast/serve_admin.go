@@ -52,6 +52,9 @@ type administration struct {
 
 // accept serves a public listener.
 func (h *house) accept(connections *conn.Server, l namedListener) error {
+	if l.name == "https" {
+		h.certificates.public.awaitKnown()
+	}
 	h.admin.serving.Store(true)
 	h.accepting.Done()
 	return connections.Serve(l.listener)
