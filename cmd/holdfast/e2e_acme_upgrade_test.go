@@ -42,7 +42,9 @@ func TestUpgradeOfAPublicServer(t *testing.T) {
 	if r.exit != 0 {
 		t.Fatalf("exit %d: %s%s", r.exit, r.out, r.stderr)
 	}
-	l.upgraded()
+	if _, err := fmt.Sscanf(r.out, "pid %d serves now", &l.pid); err != nil {
+		t.Fatalf("%q: %v", r.out, err)
+	}
 	if len(bad) > 0 {
 		t.Errorf("%d handshakes failed while one process followed the other, the first by %s", len(bad), bad[0])
 	}
