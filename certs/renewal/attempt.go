@@ -49,7 +49,7 @@ func (k *keeper) desperate() bool {
 	if k.storeDown.IsZero() {
 		return false
 	}
-	if k.served == nil {
+	if k.served == nil || k.foreign {
 		return time.Since(k.storeDown) >= storeless
 	}
 	due := k.next().at
@@ -212,11 +212,11 @@ func (k *keeper) receive(ctx context.Context, lease store.Lease, why Reason, id 
 		k.rested(Event{Kind: EventProof, Words: err.Error()}, "proof", time.Time{})
 		return fmt.Errorf("what the CA issued is no good: %w", err)
 	}
-	if k.served != nil && fresh.NotAfter.Before(k.served.NotAfter) && !asked(why) {
+	if k.served != nil && !k.foreign && fresh.NotAfter.Before(k.served.NotAfter) && !asked(why) {
 		k.keepLonger(fresh)
 		return nil
 	}
-	err = k.put(ctx, "cert/"+k.host, bundle, lease)
+	err = k.put(ctx, k.entry("cert"), bundle, lease)
 	k.take(fresh, bundle, why, err)
 	return nil
 }

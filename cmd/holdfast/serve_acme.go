@@ -84,7 +84,7 @@ func (h *house) openRenewal(s *settings, options acme.Options) error {
 	p.source, err = renewal.New(renewal.Config{
 		Hosts: a.Domains, Name: a.name(), Store: p.store,
 		Issuer: issuer, Adviser: acme.NewAdviser(options, time.Now),
-		Log: h.log, Holder: holder(), Account: a.account(), Limits: limits,
+		Log: h.log, Holder: holder(), CA: a.tag(), Account: a.account(), Limits: limits,
 	})
 	if err != nil {
 		return err
@@ -152,6 +152,16 @@ func (a *acmeSettings) name() string {
 		return "ACME"
 	}
 	return "ACME " + u.Host
+}
+
+// tag tells CAs apart in the store, so that a try with the staging CA neither stands in the
+// way of the production CA nor is counted against it. The production CA's is "".
+func (a *acmeSettings) tag() string {
+	if a.Directory == acme.ProductionURL {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(a.Directory))
+	return hex.EncodeToString(sum[:4])
 }
 
 // account tells accounts apart in the store.
