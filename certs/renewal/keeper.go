@@ -78,13 +78,14 @@ func newKeeper(s *Source, host string) *keeper {
 	return k
 }
 
-// run takes turns until ctx is done.
+// run takes turns until ctx is done or the source is retired.
 func (k *keeper) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !k.source.isRetired() {
 		k.turn(ctx)
 		timer := time.NewTimer(k.rest())
 		select {
 		case <-ctx.Done():
+		case <-k.source.retired:
 		case <-timer.C:
 		case by := <-k.jumps:
 			k.clockSet(by)
@@ -105,7 +106,7 @@ func (k *keeper) turn(ctx context.Context) {
 	}
 	k.seekAdvice(ctx)
 	k.warn()
-	if why, now := k.wants(); now && ctx.Err() == nil {
+	if why, now := k.wants(); now && ctx.Err() == nil && !k.source.isRetired() {
 		_ = k.attempt(ctx, why) // it is in the ledger
 	}
 	k.show()

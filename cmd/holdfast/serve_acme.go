@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs/acme"
@@ -195,12 +196,18 @@ func (p *publicCA) validates(config *tls.Config) {
 }
 
 // renew is the work of an actor: it gets and keeps the certificates until the server is told to
-// stop. What comes due then is another's, or the next start's; a lease that is held is given up
-// while connections drain.
+// stop. What comes due then is another's, or the next start's. An order under way goes on while
+// connections drain: a successor answers the CA from the store, and takes the certificate from it.
 func (p *publicCA) renew(ctx context.Context, stop *lifecycle.Stop) error {
 	working, release := unlessStopping(ctx, stop)
-	err := p.source.Run(working)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		<-working.Done()
+		p.source.Retire()
+	})
+	err := p.source.Run(ctx)
 	release()
+	watch.Wait()
 	if err == nil {
 		<-ctx.Done()
 	}
