@@ -61,7 +61,7 @@ func (i *Issuer) Issue(ctx context.Context, host string) (bundle []byte, err err
 	defer a.line.close()
 	certificate, err := a.run(ctx)
 	if err != nil {
-		return nil, a.line.refuse(err)
+		return nil, a.line.brokenOff(a.line.refuse(err))
 	}
 	return encodeBundle(host, certificate)
 }

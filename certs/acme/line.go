@@ -69,6 +69,8 @@ type line struct {
 	mu       sync.Mutex
 	closed   bool
 	orderURL string
+	finalize string    // URL of the order placed last
+	asked    bool      // a request to issue was sent
 	date     time.Time // of the directory, by the CA's clock
 	placed   int       // orders that the CA made
 	toTidy   int       // those of them that have authorizations
@@ -151,6 +153,7 @@ func (l *line) enter(req *http.Request) (wait time.Duration, err error) {
 		l.callers[req.Context()] = struct{}{}
 	}
 	target := req.URL.String()
+	l.asked = l.asked || target == l.finalize && req.Method == http.MethodPost
 	switch {
 	case l.closed:
 		return 0, errLineClosed
@@ -204,6 +207,7 @@ type spoken struct {
 	NewOrder       string   `json:"newOrder"`
 	Status         string   `json:"status"`
 	Authorizations []string `json:"authorizations"`
+	Finalize       string   `json:"finalize"`
 	Challenges     []struct {
 		Type  string   `json:"type"`
 		Error *problem `json:"error"`
@@ -236,6 +240,7 @@ func (l *line) look(req *http.Request, res *http.Response, body []byte, now time
 		l.date, _ = http.ParseTime(res.Header.Get("Date")) // zero where there is none
 	case target == l.orderURL && res.StatusCode == http.StatusCreated:
 		l.placed++
+		l.finalize = s.Finalize
 		if len(s.Authorizations) > 0 {
 			l.toTidy++
 		}

@@ -24,7 +24,7 @@ type advice struct {
 
 // advises tells whether there is anybody to ask about the certificate served.
 func (k *keeper) advises() bool {
-	return k.source.config.Adviser != nil && k.served != nil && len(k.served.TLS().Certificate) > 1
+	return k.source.config.Adviser != nil && k.served != nil && !k.foreign && len(k.served.TLS().Certificate) > 1
 }
 
 // seekAdvice asks the CA when it is time to.

@@ -33,7 +33,7 @@ type placed struct {
 	Outcome string    `json:"outcome"`
 }
 
-// hostBudget is the orders for a host, kept under "budget/HOST". An order is written
+// hostBudget is the orders for a host, kept under "budget/HOST" (see entry). An order is written
 // down before it is placed, so that a process that dies of each order it places still
 // stops after a few.
 type hostBudget struct {

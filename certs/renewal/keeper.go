@@ -43,6 +43,8 @@ type keeper struct {
 	lot      float64   // of served
 	obtained time.Time // when served was issued, by our clock; zero where not known
 	unstored bool      // served is not in the store
+	foreign  bool      // served is another CA's
+	borrowed bool      // such a one was looked for
 	advice   advice
 	postpone plan // in place of what the schedule says, unless zero
 
@@ -76,13 +78,14 @@ func newKeeper(s *Source, host string) *keeper {
 	return k
 }
 
-// run takes turns until ctx is done.
+// run takes turns until ctx is done or the source is retired.
 func (k *keeper) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !k.source.isRetired() {
 		k.turn(ctx)
 		timer := time.NewTimer(k.rest())
 		select {
 		case <-ctx.Done():
+		case <-k.source.retired:
 		case <-timer.C:
 		case by := <-k.jumps:
 			k.clockSet(by)
@@ -103,7 +106,7 @@ func (k *keeper) turn(ctx context.Context) {
 	}
 	k.seekAdvice(ctx)
 	k.warn()
-	if why, now := k.wants(); now && ctx.Err() == nil {
+	if why, now := k.wants(); now && ctx.Err() == nil && !k.source.isRetired() {
 		_ = k.attempt(ctx, why) // it is in the ledger
 	}
 	k.show()
@@ -132,6 +135,8 @@ func (k *keeper) next() plan {
 	switch {
 	case k.served == nil:
 		return plan{why: Missing}
+	case k.foreign:
+		return plan{why: Moved}
 	case k.postpone != plan{}:
 		return k.postpone
 	}
@@ -157,7 +162,7 @@ func (k *keeper) rest() time.Duration {
 
 // serve serves c from now on.
 func (k *keeper) serve(c *certs.Certificate, bundle []byte, obtained time.Time) {
-	k.served, k.bundle, k.obtained, k.lot = c, bundle, obtained, lot(c)
+	k.served, k.bundle, k.obtained, k.lot, k.foreign = c, bundle, obtained, lot(c), false
 	k.advice, k.postpone, k.warned, k.fault = advice{}, plan{}, warned{}, fault{}
 	k.ledger.Life = seconds(lifetime(c) / time.Second)
 	k.published.Store(c)
@@ -187,7 +192,7 @@ func (k *keeper) tell(e Event) {
 
 // life is the lifetime of the host's certificates, 0 where none is known.
 func (k *keeper) life() time.Duration {
-	if k.served != nil {
+	if k.served != nil && !k.foreign {
 		return lifetime(k.served)
 	}
 	return k.ledger.Life.duration()

@@ -107,7 +107,7 @@ func (k *keeper) broke(o *outage, first bool, err error) {
 // readLedger takes in what the store has of the host's past. What another replica wrote
 // goes before what we remember, unless ours could not be written.
 func (k *keeper) readLedger(ctx context.Context) error {
-	value, err := k.get(ctx, "ledger/"+k.host)
+	value, err := k.get(ctx, k.entry("ledger"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (k *keeper) readLedger(ctx context.Context) error {
 		k.ledger.Failures, k.ledger.Hold = stored.Failures, stored.Hold
 	}
 	k.unsaved = k.unsaved || moved // or it would be moved again with the next try
-	if k.served == nil {
+	if k.served == nil || k.foreign {
 		k.ledger.Life = stored.Life
 	}
 	if k.ledger.Hold.active(k.now()) && !k.stop.active(k.now()) {
@@ -141,7 +141,7 @@ func (k *keeper) readLedger(ctx context.Context) error {
 func (k *keeper) writeLedger(ctx context.Context, lease store.Lease) {
 	value, err := k.ledger.encode()
 	if err == nil {
-		err = k.put(ctx, "ledger/"+k.host, value, lease)
+		err = k.put(ctx, k.entry("ledger"), value, lease)
 	}
 	k.unsaved = err != nil
 }
@@ -158,7 +158,7 @@ func (k *keeper) storeAgain(ctx context.Context) {
 	if !k.unstored || k.unread || ctx.Err() != nil {
 		return
 	}
-	if k.put(ctx, "cert/"+k.host, k.bundle, lease) != nil {
+	if k.put(ctx, k.entry("cert"), k.bundle, lease) != nil {
 		return
 	}
 	k.written()

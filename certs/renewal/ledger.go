@@ -60,7 +60,7 @@ type Event struct {
 	Words string `json:"words,omitempty"`
 }
 
-// ledger is what is kept of a host under "ledger/HOST", written only under its lease.
+// ledger is what is kept of a host under "ledger/HOST" (see entry), written only under its lease.
 type ledger struct {
 	// Failures counts orders that failed since the last that did not.
 	Failures int     `json:"failures,omitempty"`
@@ -222,6 +222,8 @@ func (r Reason) words() string {
 	switch r {
 	case Missing:
 		return "because there was none"
+	case Moved:
+		return "because the one in use is another CA's"
 	case Advised:
 		return "because the CA asked for it"
 	case Asked:

@@ -15,6 +15,8 @@ type Reason string
 const (
 	// Missing: there is no certificate for the host.
 	Missing Reason = "missing"
+	// Moved: the one served is another CA's.
+	Moved Reason = "moved"
 	// Due: the share of its life has passed after which a certificate is renewed.
 	Due Reason = "due"
 	// Advised: the CA asks for it (RFC 9773).

@@ -31,6 +31,8 @@ type Source struct {
 	writes  outage
 	begun   sync.Once
 	ended   chan struct{}
+	retire  sync.Once
+	retired chan struct{}
 }
 
 // New returns a source for the hosts of config, which serves nothing until Run has found
@@ -48,6 +50,7 @@ func New(config Config) (*Source, error) {
 		lookups: make(chan struct{}, lookupsAtOnce),
 		account: make(chan struct{}, 1),
 		ended:   make(chan struct{}),
+		retired: make(chan struct{}),
 	}
 	s.counts.orders.init()
 	s.reads.what, s.writes.what = "reading", "writing"
@@ -66,8 +69,8 @@ func (s *Source) Certificates() []*certs.Certificate { return s.shelf.Certificat
 func (s *Source) OnChange(f func()) { s.shelf.OnChange(f) }
 
 // Run finds or orders each host's certificate and keeps it fresh. It returns nil once
-// ctx is done and what it was saving is saved, at the latest after 10 s. It may be
-// called once.
+// ctx is done and what it was saving is saved, at the latest after 10 s; also once Retire
+// was called and the orders under way have come to their ends. It may be called once.
 func (s *Source) Run(ctx context.Context) error {
 	first := false
 	s.begun.Do(func() { first = true })
@@ -82,6 +85,19 @@ func (s *Source) Run(ctx context.Context) error {
 	all.Go(func() { s.watchClock(ctx) })
 	all.Wait()
 	return nil
+}
+
+// Retire has no further order placed. One that is under way goes on until Run's context
+// ends: the CA counts what it has begun, and what it brings is the next start's too.
+func (s *Source) Retire() { s.retire.Do(func() { close(s.retired) }) }
+
+func (s *Source) isRetired() bool {
+	select {
+	case <-s.retired:
+		return true
+	default:
+		return false
+	}
 }
 
 // Renew orders a certificate for host now, whether or not it is time, and returns when it

@@ -62,7 +62,7 @@ func (k *keeper) spend(ctx context.Context, lease store.Lease) (id string, err e
 }
 
 func (k *keeper) readBudget(ctx context.Context) error {
-	value, err := k.get(ctx, "budget/"+k.host)
+	value, err := k.get(ctx, k.entry("budget"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (k *keeper) saveBudget(ctx context.Context, lease store.Lease) error {
 	if err != nil {
 		return err
 	}
-	return k.put(ctx, "budget/"+k.host, value, lease)
+	return k.put(ctx, k.entry("budget"), value, lease)
 }
 
 // spendAccount counts the order for the account, whose record all hosts and replicas

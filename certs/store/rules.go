@@ -37,7 +37,8 @@ func (r Rules) Check(name string, value []byte) error {
 	kind, rest, _ := strings.Cut(name, "/")
 	switch kind {
 	case "cert":
-		return r.CheckBundle(rest, value)
+		host, _, _ := strings.Cut(rest, "_") // which sets off the CA; no host name has one
+		return r.CheckBundle(host, value)
 	case "account":
 		return CheckAccountKey(value)
 	case "secret":

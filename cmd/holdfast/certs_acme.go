@@ -50,6 +50,8 @@ func reasonOfNext(st renewal.Status) string {
 	switch st.Why {
 	case renewal.Missing:
 		return "there is none yet"
+	case renewal.Moved:
+		return "the one in use is another CA's"
 	case renewal.Advised:
 		return "the CA advises so"
 	}

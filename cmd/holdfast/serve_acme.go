@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs/acme"
@@ -87,7 +88,7 @@ func (h *house) openRenewal(s *settings, options acme.Options) error {
 	p.source, err = renewal.New(renewal.Config{
 		Hosts: a.Domains, Name: a.name(), Store: p.store,
 		Issuer: issuer, Adviser: acme.NewAdviser(options, time.Now),
-		Log: h.log, Holder: holder(), Account: a.account(), Limits: limits,
+		Log: h.log, Holder: holder(), CA: a.tag(), Account: a.account(), Limits: limits,
 	})
 	if err != nil {
 		return err
@@ -157,6 +158,16 @@ func (a *acmeSettings) name() string {
 	return "ACME " + u.Host
 }
 
+// tag tells CAs apart in the store, so that a try with the staging CA neither stands in the
+// way of the production CA nor is counted against it. The production CA's is "".
+func (a *acmeSettings) tag() string {
+	if a.Directory == acme.ProductionURL {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(a.Directory))
+	return hex.EncodeToString(sum[:4])
+}
+
 // account tells accounts apart in the store.
 func (a *acmeSettings) account() string {
 	sum := sha256.Sum256([]byte(a.Directory + "\n" + a.Email))
@@ -188,12 +199,18 @@ func (p *publicCA) validates(config *tls.Config) {
 }
 
 // renew is the work of an actor: it gets and keeps the certificates until the server is told to
-// stop. What comes due then is another's, or the next start's; a lease that is held is given up
-// while connections drain.
+// stop. What comes due then is another's, or the next start's. An order under way goes on while
+// connections drain: a successor answers the CA from the store, and takes the certificate from it.
 func (p *publicCA) renew(ctx context.Context, stop *lifecycle.Stop) error {
 	working, release := unlessStopping(ctx, stop)
-	err := p.source.Run(working)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		<-working.Done()
+		p.source.Retire()
+	})
+	err := p.source.Run(ctx)
 	release()
+	watch.Wait()
 	if err == nil {
 		<-ctx.Done()
 	}
