@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -41,10 +42,23 @@ func Read(path string) (Certificate, error) {
 		return Certificate{}, err
 	}
 	parsed, err := parse(text)
-	if err == nil && !parsed.IsCA {
-		err = errors.New("it is no CA's certificate")
+	if err == nil {
+		err = checkCA(parsed)
 	}
 	return Certificate{path, parsed}, err
+}
+
+// checkCA refuses what is no CA, and one that is bound to no names, as a local CA always is
+// (RFC 5280 §4.2.1.10). The file is the server's user's: with a CA for all names, a server
+// that was broken into could pose as any site to all who trust it.
+func checkCA(c *x509.Certificate) error {
+	switch {
+	case !c.IsCA:
+		return errors.New("it is no CA's certificate")
+	case !c.PermittedDNSDomainsCritical, len(c.PermittedDNSDomains) == 0, len(c.PermittedIPRanges) == 0, slices.Contains(c.PermittedDNSDomains, ""):
+		return errors.New("it is no local CA of holdfast's: it has no critical name constraints, and could sign for every site")
+	}
+	return nil
 }
 
 // readRegular reads a file that is one. A pipe would keep us until somebody writes to it.
