@@ -58,7 +58,7 @@ func (m *Machine) planDatabase(ctx context.Context, p *Plan, certutil, dir strin
 		return
 	}
 	database, nickname := "sql:"+dir, "Holdfast local CA "+c.tag()
-	step := Step{Store: "the NSS database " + dir}
+	step := Step{Store: "the NSS database " + dir, certificate: c}
 	there := false
 	if isDatabase(dir) {
 		text, err := m.run(ctx, []string{certutil, "-d", database, "-L", "-n", nickname, "-a"})

@@ -55,7 +55,7 @@ func (m *Machine) planAnchors(p *Plan, s anchors, program string, c Certificate,
 	file := filepath.Join(m.Root+s.dir, "holdfast-"+c.tag()+".crt")
 	text, err := os.ReadFile(file)
 	there := err == nil && c.isIn(text)
-	step := Step{Store: "the system's store (" + s.program + ")", NeedsRoot: !m.Superuser}
+	step := Step{Store: "the system's store (" + s.program + ")", NeedsRoot: !m.Superuser, certificate: c}
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		p.note("%s cannot be read, and is left alone: %v", file, err)
@@ -112,7 +112,7 @@ func (m *Machine) planKeychain(ctx context.Context, p *Plan, c Certificate, in b
 	name := strings.ToUpper(hex.EncodeToString(sum[:]))
 	list, err := m.run(ctx, []string{program, "find-certificate", "-a", "-Z", m.Root + keychain})
 	there := err == nil && bytes.Contains(list, []byte("SHA-1 hash: "+name))
-	step := Step{Store: "the system's keychain", NeedsRoot: !m.Superuser}
+	step := Step{Store: "the system's keychain", NeedsRoot: !m.Superuser, certificate: c}
 	switch {
 	case there == in:
 	case in:
