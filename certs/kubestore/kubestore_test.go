@@ -426,6 +426,42 @@ func TestLease(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	relabel := func(t *testing.T, a *kubetest.API, s *Store, name, old, new string) {
+		t.Helper()
+		text := a.Object("leases", s.objectOf(name))
+		if !strings.Contains(text, old) {
+			t.Errorf("%s has no %s", text, old)
+		}
+		if err := a.Apply("leases", strings.Replace(text, old, new, 1)); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("a label that somebody puts on its object loses nothing", func(t *testing.T) {
+		a := startAPI(t)
+		s := open(t, a, "web/certificates")
+		lease, err := s.Acquire(within(t), "secret", "x", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range []func(context.Context) error{lease.Renew, lease.Release} {
+			a.BeforeUpdate(func() { relabel(t, a, s, "secret", `"name"`, `"labels":{"x":"y"},"name"`) })
+			if err := call(within(t)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("a holder that comes in between takes it", func(t *testing.T) {
+		a := startAPI(t)
+		s := open(t, a, "web/certificates")
+		lease, err := s.Acquire(within(t), "secret", "pod-1", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.BeforeUpdate(func() { relabel(t, a, s, "secret", "pod-1", "pod-2") })
+		if err := lease.Renew(within(t)); !errors.Is(err, store.ErrLost) {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("a Release that failed can be done again", func(t *testing.T) {
 		a := startAPI(t)
 		s := open(t, a, "web/certificates")

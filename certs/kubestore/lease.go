@@ -182,6 +182,17 @@ func (l *lease) change(ctx context.Context, do func(spec *leaseSpec)) error {
 	if l.released.Load() {
 		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
 	}
+	var err error
+	for range conflictsLimit {
+		// A write that came in between may be a label that somebody put on the object.
+		if err = l.changeOnce(ctx, do); !errors.Is(err, errConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+func (l *lease) changeOnce(ctx context.Context, do func(spec *leaseSpec)) error {
 	object, err := l.read(ctx)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && object.Spec.HolderIdentity != l.holder {
 		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
@@ -190,12 +201,7 @@ func (l *lease) change(ctx context.Context, do func(spec *leaseSpec)) error {
 		return err
 	}
 	do(&object.Spec)
-	err = l.s.call(ctx, "update", "leases", l.s.objectOf(l.name), object, nil)
-	if errors.Is(err, errConflict) {
-		// Whoever wrote in between was not us.
-		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
-	}
-	return err
+	return l.s.call(ctx, "update", "leases", l.s.objectOf(l.name), object, nil)
 }
 
 // holderOf is what an identity says before the word that is its own.
