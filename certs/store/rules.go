@@ -111,7 +111,8 @@ func ParseAccountKey(value []byte) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// CheckTicketSecret returns why value is not 32 bytes in hexadecimal.
+// CheckTicketSecret returns why value is not 32 bytes in hexadecimal that can be a secret.
+// What passes is read by tlsconf.ParseSecret, which these rules may not know.
 func CheckTicketSecret(value []byte) error {
 	secret, err := hex.DecodeString(string(bytes.TrimSpace(value)))
 	if err != nil {
@@ -119,6 +120,9 @@ func CheckTicketSecret(value []byte) error {
 	}
 	if len(secret) != ticketSecretBytes {
 		return fmt.Errorf("%d bytes, want %d", len(secret), ticketSecretBytes)
+	}
+	if bytes.Count(secret, secret[:1]) == ticketSecretBytes {
+		return errors.New("one byte again and again, which is no secret")
 	}
 	return nil
 }

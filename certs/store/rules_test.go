@@ -76,7 +76,7 @@ func TestRules(t *testing.T) {
 	other := issue(t, "example.org", born.Add(-time.Hour), life, false)
 	key, chain := good[:bytes.Index(good, []byte("-----BEGIN CERT"))], good[bytes.Index(good, []byte("-----BEGIN CERT")):]
 	otherKey := other[:bytes.Index(other, []byte("-----BEGIN CERT"))]
-	secret := []byte(strings.Repeat("0f", 32) + "\n")
+	secret := []byte(strings.Repeat("0f1e", 16) + "\n")
 	sec1, err := x509.MarshalECPrivateKey(newKey(t))
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +122,7 @@ func TestRules(t *testing.T) {
 		{"no account key", "account/0f", []byte("hunter2"), "no PEM"},
 		{"a ticket secret", "secret/tickets", secret, ""},
 		{"one that is too short", "secret/tickets", []byte(hex.EncodeToString([]byte("hunter2"))), "7 bytes"},
+		{"one of zeros", "secret/tickets", []byte(strings.Repeat("00", 32)), "again and again"},
 		{"one that is not hexadecimal", "secret/tickets", []byte("hunter2"), "not hexadecimal"},
 		{"a ledger", "ledger/example.org", []byte(`{"attempts":[]}`), ""},
 		{"half a ledger", "ledger/example.org", []byte(`{"attempts":[`), "JSON"},
