@@ -176,7 +176,6 @@ func TestRefusals(t *testing.T) {
 		verb, resource string
 		call           func() error
 	}{
-		{"create", "secrets", func() error { return s.Put(within(t), "cert/example.org", nil, nil) }},
 		{"get", "secrets", func() error { _, err := s.Get(within(t), "cert/example.org"); return err }},
 		{"update", "secrets", func() error {
 			a.Allow("create", "secrets")
@@ -197,6 +196,15 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("403: no Secret, and no right to make one", func(t *testing.T) {
+		a := startAPI(t)
+		a.Forbid("create", "secrets")
+		err := open(t, a, "web/certificates").Put(within(t), "cert/example.org", nil, nil)
+		says(t, err, "kubectl create secret generic certificates --namespace web", "403")
+		if errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "Role") {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("404: no such namespace", func(t *testing.T) {
 		says(t, open(t, a, "elsewhere/certificates").Put(within(t), "cert/example.org", nil, nil), "no namespace elsewhere")
 	})
