@@ -18,6 +18,10 @@ import (
 // microTime is how the API writes MicroTime.
 const microTime = "2006-01-02T15:04:05.000000Z07:00"
 
+// afterthoughtLimit is how long an Acquire that failed may take, past its context, to give
+// up the lease: long enough for two requests to an API that works.
+const afterthoughtLimit = time.Second
+
 // leaseObject is a Lease of coordination.k8s.io/v1.
 type leaseObject struct {
 	APIVersion string         `json:"apiVersion"`
@@ -74,7 +78,9 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	})
 	if err != nil {
 		// Given up if it can be; else it runs out.
-		return nil, errors.Join(err, ignoreLost(l.Release(context.WithoutCancel(ctx))))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthoughtLimit)
+		defer cancel()
+		return nil, errors.Join(err, ignoreLost(l.Release(ctx)))
 	}
 	return l, nil
 }
@@ -108,7 +114,7 @@ func (l *lease) take(ctx context.Context) error {
 	if missing {
 		object = &leaseObject{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Metadata: map[string]any{"name": l.s.objectOf(l.name)}}
 	}
-	l.fence = max(l.fence, uint64(max(0, object.Spec.LeaseTransitions))) + 1
+	l.fence = max(l.fence, counted(uint64(max(0, object.Spec.LeaseTransitions)))) + 1
 	object.Spec = leaseSpec{HolderIdentity: l.holder, LeaseDurationSeconds: l.seconds, AcquireTime: now, RenewTime: now, LeaseTransitions: int(l.fence)}
 	if missing {
 		err = l.s.call(ctx, "create", "leases", "", object, nil)

@@ -18,6 +18,8 @@ const (
 	// reservedBytes are kept for certificates, keys and challenges: without a ledger a host is
 	// served, without a certificate it is not.
 	reservedBytes = secretLimitBytes / 4
+	// fenceLimit is what nobody counts to: a holder each second comes there in 34 years.
+	fenceLimit = 1 << 30
 	// keyLimitBytes is the longest key of a Secret.
 	keyLimitBytes = 253
 
@@ -156,7 +158,16 @@ func fenceNote(lease string) string {
 
 // fence is the newest fence of a lease that the Secret knows, 0 if there was none.
 func (x *secret) fence(lease string) uint64 {
-	n, _ := strconv.ParseUint(x.notes[fenceNote(lease)], 10, 64) // somebody's scribble is none
+	n, _ := strconv.ParseUint(x.notes[fenceNote(lease)], 10, 64)
+	return counted(n)
+}
+
+// counted is a fence that came by counting, 0 for somebody's scribble: the API refuses
+// leaseTransitions above 31 bits, so that one that is near them would end the lease for good.
+func counted(n uint64) uint64 {
+	if n > fenceLimit {
+		return 0
+	}
 	return n
 }
 
