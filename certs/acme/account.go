@@ -171,16 +171,8 @@ func (a *account) keep(ctx context.Context, lease store.Lease) error {
 
 func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-// parseAccountKey reads a P-256 key, SEC 1 or PKCS #8.
+// parseAccountKey reads what the store's rules let pass, and nothing else.
 func parseAccountKey(text []byte) (*ecdsa.PrivateKey, bool) {
-	block, rest := pem.Decode(text)
-	if block == nil || len(rest) > 0 {
-		return nil, false
-	}
-	key, err := x509.ParseECPrivateKey(block.Bytes)
-	if err != nil {
-		parsed, _ := x509.ParsePKCS8PrivateKey(block.Bytes)
-		key, _ = parsed.(*ecdsa.PrivateKey)
-	}
-	return key, key != nil && key.Curve == elliptic.P256()
+	key, err := store.ParseAccountKey(text)
+	return key, err == nil
 }

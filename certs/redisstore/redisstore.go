@@ -63,6 +63,13 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callLimit)
 }
 
+// getScript returns the beginning of a value: KEYS value; ARGV how many bytes. GETRANGE
+// alone does not tell a missing value from an empty one, and GET would let whoever writes
+// 512 MB under a name have every replica read them.
+var getScript = redis.NewScript(`
+	if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+	return redis.call('GETRANGE', KEYS[1], 0, ARGV[1] - 1)`)
+
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	if err := errors.Join(ctx.Err(), store.CheckName(name)); err != nil {
@@ -70,7 +77,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	value, err := s.client.Get(ctx, s.prefix+name).Bytes()
+	value, err := getScript.Eval(ctx, s.client, []string{s.prefix + name}, store.MaxValueBytes+1).Text()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
@@ -79,7 +86,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	case len(value) > store.MaxValueBytes:
 		return nil, fmt.Errorf("%s: %s: over %d bytes", s, name, store.MaxValueBytes)
 	}
-	return value, nil
+	return []byte(value), nil
 }
 
 // Put implements store.Store.
@@ -151,7 +158,7 @@ func escapeGlob(text string) string {
 var refusals = []struct{ code, mend string }{
 	{"WRONGPASS", "the user or the password was refused: check both in the URL"},
 	{"NOAUTH", "a password is needed: write it into the URL, redis://:PASSWORD@HOST"},
-	{"NOPERM", "the user may not do this: allow it GET, SET, DEL, SCAN, EVAL and the hash commands on keys that begin with the prefix"},
+	{"NOPERM", "the user may not do this: allow it GET, GETRANGE, EXISTS, SET, DEL, SCAN, EVAL and the hash commands on keys that begin with the prefix"},
 	{"LOADING", "Redis is still loading its data: it answers once it has"},
 	{"READONLY", "this is a replica, which takes no writes: name the primary in the URL"},
 	{"MISCONF", "Redis cannot save to its disk, and refuses writes until it can"},
