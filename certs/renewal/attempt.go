@@ -16,7 +16,7 @@ import (
 // stopped it has been noted for the next turn, and for people.
 func (k *keeper) attempt(ctx context.Context, why Reason) error {
 	k.tryAfter(slotRetry)
-	free, ok := slot(ctx, k.source.orders, why == Asked)
+	free, ok := slot(ctx, k.source.orders, manual(why))
 	if !ok {
 		return errors.New("other hosts' orders come first")
 	}
@@ -65,7 +65,7 @@ func (k *keeper) prepare(ctx context.Context, lease store.Lease, why Reason) (id
 		if k.unread {
 			return "", errors.New("the store cannot be read: " + k.fault.words)
 		}
-		if k.served != before && why != Asked && k.now().Before(k.next().at) {
+		if k.served != before && !manual(why) && k.now().Before(k.next().at) {
 			return "", nil // another replica has renewed
 		}
 		if err := k.readLedger(ctx); err != nil {
@@ -74,11 +74,11 @@ func (k *keeper) prepare(ctx context.Context, lease store.Lease, why Reason) (id
 		if k.unsaved {
 			k.writeLedger(ctx, lease)
 		}
-		if k.stop.active(k.now()) && (why != Asked || k.stop.Kind == holdRetryAfter) {
+		if k.stop.active(k.now()) && (!manual(why) || k.stop.Kind == holdRetryAfter) {
 			return "", k.stopped()
 		}
 	}
-	id, err = k.spend(ctx, lease)
+	id, err = k.spend(ctx, lease, why == Forced)
 	var stop *blocked
 	switch {
 	case errors.As(err, &stop):
@@ -243,6 +243,7 @@ func (k *keeper) receive(ctx context.Context, lease store.Lease, why Reason, id 
 func (k *keeper) take(fresh *certs.Certificate, bundle []byte, why Reason, putErr error) {
 	old := k.served
 	k.serve(fresh, bundle, k.now())
+	k.gotAt = time.Now()
 	k.ledger.Failures, k.ledger.Hold, k.stop = 0, hold{}, hold{}
 	e := Event{Kind: EventIssued, Reason: why, Serial: fresh.Serial, NotAfter: fresh.NotAfter}
 	if old != nil {

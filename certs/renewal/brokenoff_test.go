@@ -52,7 +52,7 @@ func TestBrokenOff(t *testing.T) {
 			t.Errorf("served: %v", r.Certificates())
 		}
 		wantOrders(t, w.ca, 1, 1)
-		if err := r.Renew(context.Background(), host); err == nil {
+		if err := r.Renew(context.Background(), host, false); err == nil {
 			t.Error("Renew after Retire returned no error")
 		}
 	})

@@ -88,7 +88,7 @@ func TestChangeOfCA(t *testing.T) {
 		if st := r.status(); st.Source != "ACME production" || st.Why != Due {
 			t.Errorf("status %+v", st)
 		}
-		if err := r.Renew(context.Background(), host); err == nil {
+		if err := r.Renew(context.Background(), host, false); err == nil {
 			t.Error("the CA that refuses all has issued")
 		}
 	})

@@ -32,7 +32,7 @@ const (
 type keeper struct {
 	source    *Source
 	host      string
-	asks      chan chan error
+	asks      chan ask
 	jumps     chan time.Duration
 	published atomic.Pointer[certs.Certificate]
 	view      atomic.Pointer[view]
@@ -62,6 +62,7 @@ type keeper struct {
 
 	// By the monotonic clock.
 	lookAt, tryAt, storeAt time.Time
+	gotAt                  time.Time // when an order brought the certificate served
 	storeDown              time.Time // since when the store takes nothing, zero if it does
 	refusals               int       // of the store, since then
 }
@@ -73,7 +74,7 @@ type fault struct {
 }
 
 func newKeeper(s *Source, host string) *keeper {
-	k := &keeper{source: s, host: host, asks: make(chan chan error), jumps: make(chan time.Duration, 1)}
+	k := &keeper{source: s, host: host, asks: make(chan ask, 1), jumps: make(chan time.Duration, 1)}
 	k.show()
 	return k
 }
@@ -89,8 +90,8 @@ func (k *keeper) run(ctx context.Context) {
 		case <-timer.C:
 		case by := <-k.jumps:
 			k.clockSet(by)
-		case reply := <-k.asks:
-			reply <- k.renew(ctx)
+		case asked := <-k.asks:
+			asked.reply <- k.renew(ctx, asked)
 		}
 		timer.Stop()
 	}
@@ -113,12 +114,15 @@ func (k *keeper) turn(ctx context.Context) {
 }
 
 // renew orders because somebody asks for it.
-func (k *keeper) renew(ctx context.Context) error {
+func (k *keeper) renew(ctx context.Context, a ask) error {
 	defer k.show()
+	if k.served != nil && k.gotAt.After(a.at) {
+		return nil // the order that was under way has brought what was asked for
+	}
 	if k.stop.Kind == holdRetryAfter && k.stop.active(k.now()) {
 		return k.stopped()
 	}
-	return k.attempt(ctx, Asked)
+	return k.attempt(ctx, a.why)
 }
 
 // wants tells whether an order is to be placed now, and why.

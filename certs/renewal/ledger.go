@@ -233,6 +233,8 @@ func (r Reason) words() string {
 		return "because the CA asked for it"
 	case Asked:
 		return "because an operator asked for it"
+	case Forced:
+		return "because an operator asked for it, beside the budget"
 	default:
 		return "because its time had come"
 	}

@@ -115,9 +115,6 @@ func (k *keeper) vouched(ctx context.Context, found *certs.Certificate) bool {
 	return ok && asked(issued.Reason)
 }
 
-// asked tells whether somebody wanted another certificate, whenever it ends.
-func asked(why Reason) bool { return why == Asked || why == Advised }
-
 // takeOver serves what the store has.
 func (k *keeper) takeOver(ctx context.Context, found *certs.Certificate, bundle []byte) {
 	old := k.served

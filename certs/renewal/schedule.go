@@ -23,6 +23,8 @@ const (
 	Advised Reason = "advised"
 	// Asked: an operator did.
 	Asked Reason = "asked"
+	// Forced: an operator did, whatever our own budget says.
+	Forced Reason = "forced"
 )
 
 // shortLife is below what a certificate is renewed after half of its life, not after

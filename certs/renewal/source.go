@@ -3,7 +3,6 @@ package renewal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -97,37 +96,6 @@ func (s *Source) isRetired() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// Renew orders a certificate for host now, whether or not it is time, and returns when it
-// is served. What stops it is the error: another replica that is ordering, the budget, the
-// time that the CA asked us to wait, the store, the CA's refusal. A cooldown of our own
-// does not. A ctx that ends stops the waiting; an order under way goes on.
-func (s *Source) Renew(ctx context.Context, host string) error {
-	name, err := certs.HostName(host)
-	if err != nil {
-		return err
-	}
-	k := s.byHost[name]
-	if k == nil {
-		return fmt.Errorf("no certificate is kept for %s: it is not one of the configured hosts", name)
-	}
-	reply := make(chan error, 1)
-	select {
-	case k.asks <- reply:
-	case <-s.ended:
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	select {
-	case err := <-reply:
-		return err
-	case <-s.ended:
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -82,11 +82,11 @@ func TestStart(t *testing.T) {
 		if err := r.Run(context.Background()); err == nil {
 			t.Error("a second Run returned no error")
 		}
-		if err := r.Renew(context.Background(), "unknown.example"); err == nil {
+		if err := r.Renew(context.Background(), "unknown.example", false); err == nil {
 			t.Error("Renew of an unknown host returned no error")
 		}
 		r.stop()
-		if err := r.Renew(context.Background(), host); err == nil {
+		if err := r.Renew(context.Background(), host, false); err == nil {
 			t.Error("Renew after the end returned no error")
 		}
 	})

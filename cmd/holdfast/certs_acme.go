@@ -74,16 +74,16 @@ func (a acmeRenewer) Explain(_ context.Context, host string) ([]string, error) {
 }
 
 // Renew waits a little for the order, so that most askers hear how it went.
-func (a acmeRenewer) Renew(ctx context.Context, host string) (string, error) {
+func (a acmeRenewer) Renew(ctx context.Context, host string, force bool) (string, error) {
 	if !a.keeps(host) {
 		return "", errNotMine
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewPatience)
 	defer cancel()
-	err := a.source.Renew(ctx, host)
+	err := a.source.Renew(ctx, host, force)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
-		return "It is being ordered; holdfast certs explain " + host + " tells how that goes.", nil
+		return "It is being ordered, or as soon as what is under way for it has ended; holdfast certs explain " + host + " tells how that goes.", nil
 	case err != nil:
 		return "", err
 	}

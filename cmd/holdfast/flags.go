@@ -159,7 +159,8 @@ type certsExplainCmd struct {
 }
 
 type certsRenewCmd struct {
-	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host  []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Force bool     `name:"force" group:"Consent" brief:"" help:"Order although the local budget for orders is used up. What the CA has asked to wait is waited all the same."`
 	serverFlags
 }
 
