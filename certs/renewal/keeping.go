@@ -155,6 +155,7 @@ func (k *keeper) storeAgain(ctx context.Context) {
 	}
 	defer k.release(ctx, lease)
 	k.look(ctx) // another may have stored a better one since
+	k.unstored = k.unstored && k.storable()
 	if !k.unstored || k.unread || ctx.Err() != nil {
 		return
 	}

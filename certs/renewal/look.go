@@ -22,12 +22,18 @@ func (k *keeper) look(ctx context.Context) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		k.judged = nil
-		k.unstored = k.served != nil && !k.foreign // it was removed, or never arrived
+		k.unstored = k.storable() // it was removed, or never arrived
 		k.borrow(ctx)
 	case err != nil: // get has noted it
 	default:
 		k.judge(ctx, bundle)
 	}
+}
+
+// storable tells whether what is served belongs in the store. What has ended does not: it
+// would be written again and again where the store drops it.
+func (k *keeper) storable() bool {
+	return k.served != nil && !k.foreign && k.now().Before(k.served.NotAfter)
 }
 
 func (k *keeper) lookPause() time.Duration {
@@ -55,7 +61,7 @@ func (k *keeper) judge(ctx context.Context, bundle []byte) {
 			return // no verdict
 		}
 		k.judged = bundle
-		k.unstored = k.served != nil && !k.foreign // ours in its place
+		k.unstored = k.storable() // ours in its place
 		k.tell(Event{Kind: EventBadEntry, Words: err.Error()})
 		k.failed("the stored certificate is no good: " + err.Error())
 		k.log().Error("the stored certificate is no good, and counts as missing", "error", err)

@@ -142,6 +142,8 @@ func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err er
 		return theirs, &debt{local: true, since: time.Now()}, nil
 	case err == nil:
 		return theirs, nil, nil
+	case isMissing(err) && own != nil && l.outdated(name, own):
+		return own, nil, nil
 	case isMissing(err) && own != nil && !l.passes(name):
 		return own, &debt{remote: true, doubtful: true, since: time.Now()}, nil
 	case isMissing(err):
@@ -170,7 +172,7 @@ func (l *Layered) fetchOwn(name string, e *entry) ([]byte, error) {
 	remembered := slices.Clone(e.value)
 	l.mu.Unlock()
 	switch {
-	case remembered != nil && (l.check == nil || l.check(name, remembered) == nil):
+	case l.usable(name, remembered):
 		return remembered, nil
 	case errors.Is(err, errBad):
 		return nil, missing(name)
@@ -193,13 +195,29 @@ func (l *Layered) look(y *layer, name string) ([]byte, error) {
 	}
 	if fault := l.check(name, value); fault != nil {
 		l.refuse(y, name, value, fault)
-		return nil, errBad
+		if !errors.Is(fault, ErrOutdated) {
+			return nil, errBad
+		}
 	}
 	return value, nil
 }
 
+// usable tells whether memory may answer with a value, which was sound when it came.
+func (l *Layered) usable(name string, value []byte) bool {
+	if value == nil || l.check == nil {
+		return value != nil
+	}
+	fault := l.check(name, value)
+	return fault == nil || errors.Is(fault, ErrOutdated)
+}
+
+// outdated tells whether a value is a certificate that has ended, which is brought nowhere.
+func (l *Layered) outdated(name string, value []byte) bool {
+	return l.check != nil && errors.Is(l.check(name, value), ErrOutdated)
+}
+
 // refuse puts a value aside, once, and says so, once. A certificate that has ended stays
-// where it is: it may be the clock.
+// where it is, and is used: it may be the clock, and there may be no other.
 func (l *Layered) refuse(y *layer, name string, value []byte, fault error) {
 	sum := sha256.Sum256(append([]byte(y.name+" "+name+"\n"), value...))
 	l.mu.Lock()
@@ -208,15 +226,19 @@ func (l *Layered) refuse(y *layer, name string, value []byte, fault error) {
 		clear(l.bad)
 	}
 	l.bad[sum] = true
-	if !known {
+	if !known && !errors.Is(fault, ErrOutdated) {
 		l.aside++
 	}
 	l.mu.Unlock()
 	if known {
 		return
 	}
+	if errors.Is(fault, ErrOutdated) {
+		l.log.Warn("a certificate in the store has ended", "layer", y.name, "store", y.store.String(), "name", name, "error", fault)
+		return
+	}
 	l.log.Warn("a value in the certificate store is not used", "layer", y.name, "store", y.store.String(), "name", name, "error", fault)
-	if errors.Is(fault, ErrOutdated) || l.local == nil {
+	if l.local == nil {
 		return
 	}
 	keeper, ok := l.local.store.(keepsAside)

@@ -303,11 +303,12 @@ func TestLayeredRefuses(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a certificate that has ended is not moved: it may be the clock", func(t *testing.T) {
-		inBubble(t, false, func(t *testing.T, b *bench) {
+	t.Run("a certificate that has ended is returned, and brought nowhere: it may be the clock", func(t *testing.T) {
+		inBubble(t, true, func(t *testing.T, b *bench) {
 			mustPut(t, &b.local.Memory, "cert/example.org", "old")
-			if _, err := b.Get(t.Context(), "cert/example.org"); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%v", err)
+			holds(t, b, "cert/example.org", "old")
+			if _, err := b.remote.Memory.Get(t.Context(), "cert/example.org"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("in the remote store: %v", err)
 			}
 			has(t, &b.local.Memory, "cert/example.org", "old")
 			if len(b.local.kept) > 0 {

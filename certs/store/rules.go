@@ -16,8 +16,9 @@ import (
 	"github.com/holdfast-server/holdfast/certs"
 )
 
-// ErrOutdated is what Rules say of a certificate that is sound and has ended: it is not
-// used, and not put aside either, since the clock may be what is wrong.
+// ErrOutdated is what Rules say of a certificate that is sound and has ended. Layered returns
+// it all the same: the clock may be what is wrong, and a certificate that has ended is better
+// than none. Whoever reads it looks at its dates.
 var ErrOutdated = errors.New("the certificate has ended")
 
 // ticketSecretBytes is the length of the secret that ticket keys are derived from.
