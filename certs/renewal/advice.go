@@ -77,7 +77,9 @@ func (k *keeper) advised(window Window) {
 		k.source.counts.adviceMoved.Add(1)
 		words += "; before, between " + stamp(before.Start) + " and " + stamp(before.End)
 	}
-	k.postpone = plan{}
+	if k.early == nil {
+		k.postpone = plan{}
+	}
 	k.tell(Event{Kind: EventAdvice, Serial: k.served.Serial, Words: words})
 	k.log().Info("the CA advises when to renew", "serial", k.served.Serial, "from", window.Start, "to", window.End,
 		"explanation", window.Explanation, "moved", before != nil)

@@ -112,6 +112,8 @@ func (k *keeper) stopWords() string {
 		return "the CA asked us to wait: " + k.why
 	case holdBudget:
 		return "the local budget is used up: " + k.why
+	case holdEarly:
+		return "what was issued is not valid yet by the clock: the replica that has it serves it then"
 	case holdClock:
 		return "the clock seems wrong: " + k.why
 	default:
@@ -180,6 +182,9 @@ func (k *keeper) refused(err error) {
 	switch {
 	case errors.As(err, &refusal):
 		kind, retryAfter = refusal.Kind(), refusal.RetryAfter()
+		if kind != "rate-limited" {
+			retryAfter = earlier(retryAfter, k.now().Add(longestAway))
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		kind = "timeout"
 	}
@@ -233,6 +238,9 @@ func (k *keeper) receive(ctx context.Context, lease store.Lease, why Reason, id 
 	if k.served != nil && !k.foreign && fresh.NotAfter.Before(k.served.NotAfter) && !asked(why) {
 		k.keepLonger(fresh)
 		return nil
+	}
+	if k.tooEarly(fresh) {
+		return k.holdBack(early{fresh, bundle, why})
 	}
 	err = k.put(ctx, k.entry("cert"), bundle, lease)
 	k.take(fresh, bundle, why, err)

@@ -46,7 +46,8 @@ type keeper struct {
 	foreign  bool      // served is another CA's
 	borrowed bool      // such a one was looked for
 	advice   advice
-	postpone plan // in place of what the schedule says, unless zero
+	early    *early // what is to be served later, at postpone
+	postpone plan   // in place of what the schedule says, unless zero
 
 	ledger  ledger
 	unsaved bool // the store does not have the ledger's last rest
@@ -102,6 +103,7 @@ func (k *keeper) turn(ctx context.Context) {
 	if k.passed(k.lookAt) {
 		k.look(ctx)
 	}
+	k.takeHeld()
 	if k.unstored && k.passed(k.storeAt) {
 		k.storeAgain(ctx)
 	}
@@ -167,7 +169,7 @@ func (k *keeper) rest() time.Duration {
 // serve serves c from now on.
 func (k *keeper) serve(c *certs.Certificate, bundle []byte, obtained time.Time) {
 	k.served, k.bundle, k.obtained, k.lot, k.foreign = c, bundle, obtained, lot(c), false
-	k.advice, k.postpone, k.warned, k.fault = advice{}, plan{}, warned{}, fault{}
+	k.advice, k.postpone, k.warned, k.fault, k.early = advice{}, plan{}, warned{}, fault{}, nil
 	k.ledger.Life = seconds(lifetime(c) / time.Second)
 	k.published.Store(c)
 	k.source.publish()
@@ -179,7 +181,7 @@ func (k *keeper) clockSet(by time.Duration) {
 	now := k.now()
 	k.stop = k.stop.settle(now)
 	k.ledger.Hold = k.ledger.Hold.settle(now)
-	if k.stop.Kind == holdBudget || k.stop.Kind == holdClock && now.Before(k.served.NotAfter) {
+	if k.stop.Kind == holdBudget || k.stop.Kind == holdClock && (k.served == nil || now.Before(k.served.NotAfter)) {
 		k.stop = hold{}
 	}
 	k.advice.askAt = time.Time{}

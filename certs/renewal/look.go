@@ -67,6 +67,9 @@ func (k *keeper) judge(ctx context.Context, bundle []byte) {
 		k.log().Error("the stored certificate is no good, and counts as missing", "error", err)
 		return
 	}
+	if k.tooEarly(found) {
+		return // it is judged again with each look
+	}
 	k.judged = bundle
 	if k.served != nil && !k.foreign && found.Leaf().Equal(k.served.Leaf()) {
 		k.unstored = false
