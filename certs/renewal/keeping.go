@@ -23,9 +23,9 @@ func (k *keeper) get(ctx context.Context, name string) ([]byte, error) {
 	switch {
 	case err == nil || missing:
 		k.unread = false
-		k.source.reads.ended(k.source.config.Log, k.source.config.Store.String())
+		k.source.reads.ended(k.source.config.Log, k.source.config.Store.String(), name)
 	case ctx.Err() == nil:
-		k.broke(&k.source.reads, !k.unread, fmt.Errorf("reading %s: %w", name, err))
+		k.broke(&k.source.reads, name, !k.unread, fmt.Errorf("reading %s: %w", name, err))
 		k.unread = true
 	}
 	return value, err
@@ -83,7 +83,7 @@ func (k *keeper) storePause() time.Duration {
 
 func (k *keeper) writeFailed(err error) {
 	k.refusals++
-	k.broke(&k.source.writes, k.storeDown.IsZero(), err)
+	k.broke(&k.source.writes, k.host, k.storeDown.IsZero(), err)
 	if k.storeDown.IsZero() {
 		k.storeDown = time.Now()
 	}
@@ -92,16 +92,16 @@ func (k *keeper) writeFailed(err error) {
 // written notes that the store took what it was given.
 func (k *keeper) written() {
 	k.storeDown, k.refusals = time.Time{}, 0
-	k.source.writes.ended(k.source.config.Log, k.source.config.Store.String())
+	k.source.writes.ended(k.source.config.Log, k.source.config.Store.String(), k.host)
 }
 
-func (k *keeper) broke(o *outage, first bool, err error) {
+func (k *keeper) broke(o *outage, name string, first bool, err error) {
 	if first {
 		k.tell(Event{Kind: EventStore, Words: err.Error()})
 	}
 	k.failed("the store failed: " + err.Error())
 	k.source.counts.storeErrors.Add(1)
-	o.began(k.source.config.Log, k.source.config.Store.String(), err.Error())
+	o.began(k.source.config.Log, k.source.config.Store.String(), name, err.Error())
 }
 
 // readLedger takes in what the store has of the host's past. What another replica wrote
