@@ -145,7 +145,10 @@ type trustFlags struct {
 
 type certsTrustCmd struct{ trustFlags }
 
-type certsUntrustCmd struct{ trustFlags }
+type certsUntrustCmd struct {
+	trustFlags
+	Fingerprint string `name:"fingerprint" group:"Certificates" placeholder:"SHA256|all" alone:"" brief:"" help:"Instead of the CA in the state directory, take out the one that certs trust put there and whose fingerprint begins so, or all of them: also one that was replaced since, or another server's."`
+}
 
 type certsListCmd struct {
 	serverFlags
