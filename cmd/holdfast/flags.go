@@ -58,7 +58,7 @@ type serveCmd struct {
 	ACMEProfile        string   `name:"acme-profile" group:"Public CA" placeholder:"NAME" computed:"the CA's choice" help:"Order by this profile of the CA's, such as shortlived."`
 	ACMEChallenge      string   `name:"acme-challenge" group:"Public CA" placeholder:"auto|tls-alpn-01|http-01" default:"auto" help:"How to prove that a domain is yours: on the HTTPS listener, which the CA reaches at port 443, or on the plain one, at port 80. auto tries the first, and then the second where there is a plain listener."`
 	ACMEFallback       string   `name:"acme-fallback" group:"Public CA" placeholder:"off|local" default:"off" help:"What clients of a domain get until its certificate is there: the alert unrecognized_name, or a certificate of the local CA, which browsers warn of."`
-	CertStore          string   `name:"cert-store" group:"Public CA" placeholder:"URL" computed:"dir:PATH with certificates below --state" help:"Where certificates, accounts and their history are kept: dir:PATH; or, for replicas to share, redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or kubernetes:NAMESPACE/NAME for a Secret, each with a copy below --state. From a shared store come session tickets too, unless --cluster-secret-file or --client-ca is given."`
+	CertStore          string   `name:"cert-store" group:"Public CA" placeholder:"URL" computed:"dir:PATH with certificates below --state" help:"Where certificates, accounts and their history are kept: dir:PATH; or, for replicas to share, redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or kubernetes:NAMESPACE/NAME for a Secret, each with a copy below --state. A password is safer in HOLDFAST_CERT_STORE or the file of --config than here, where ps shows it. From a shared store come session tickets too, unless --cluster-secret-file or --client-ca is given."`
 	CertStoreEphemeral string   `name:"cert-store-ephemeral" group:"Public CA" placeholder:"refuse|allow" default:"refuse" help:"What to do where the store does not outlive this process or its container and certificates are ordered from Let's Encrypt: each start would order anew, until its limits shut the domain out for days."`
 	ReadyNeedsCert     string   `name:"ready-needs-certificate" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"/readyz is 503 until every domain has a certificate. Leave it off where unready means no traffic: then the CA's challenge does not arrive either."`
 
@@ -145,7 +145,10 @@ type trustFlags struct {
 
 type certsTrustCmd struct{ trustFlags }
 
-type certsUntrustCmd struct{ trustFlags }
+type certsUntrustCmd struct {
+	trustFlags
+	Fingerprint string `name:"fingerprint" group:"Certificates" placeholder:"SHA256|all" alone:"" brief:"" help:"Instead of the CA in the state directory, take out the one that certs trust put there and whose fingerprint begins so, or all of them: also one that was replaced since, or another server's."`
+}
 
 type certsListCmd struct {
 	serverFlags

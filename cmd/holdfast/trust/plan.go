@@ -92,7 +92,14 @@ func (c Certificate) Fingerprint() string {
 }
 
 // tag is enough of the fingerprint for a name; what has the name is compared whole.
-func (c Certificate) tag() string { return c.Fingerprint()[:16] }
+func (c Certificate) tag() string { return c.Fingerprint()[:tagDigits] }
+
+const tagDigits = 16
+
+// anchorName is that of the certificate's file in the system's store, nickname its name in the
+// database of a browser.
+func (c Certificate) anchorName() string { return anchorPrefix + c.tag() + anchorSuffix }
+func (c Certificate) nickname() string   { return nicknamePrefix + c.tag() }
 
 // isIn tells whether PEM text is this certificate.
 func (c Certificate) isIn(text []byte) bool {
@@ -122,7 +129,7 @@ type Step struct {
 	// NeedsRoot tells that this process may not do it.
 	NeedsRoot bool
 
-	certificate Certificate // whose file the commands name
+	certificate Certificate // whose file the commands name; empty where they name none
 }
 
 // A Plan is what there is to do.
