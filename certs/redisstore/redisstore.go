@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +20,9 @@ import (
 const (
 	callLimit        = 2 * time.Second
 	connectionsLimit = 8
-	// scanBatch is how many keys Redis looks at in one step of a List: it serves others in between.
-	scanBatch = 500
+	// scanBatch is how many keys Redis looks at in one step of a List, half a millisecond: it
+	// serves others in between.
+	scanBatch = 5000
 	// namesLimit bounds a List. A replica has a handful of names for each host.
 	namesLimit = 20_000
 )
@@ -126,10 +128,11 @@ func (s *Store) List(ctx context.Context, prefix string) (names []string, err er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	for cursor := uint64(0); ; {
-		keys, next, err := s.client.Scan(ctx, cursor, escapeGlob(s.prefix+prefix)+"*", scanBatch).Result()
+	for cursor, steps := uint64(0), 0; ; steps++ {
+		keys, next, err := s.scan(ctx, cursor, prefix)
+		if late := net.Error(nil); errors.As(err, &late) && late.Timeout() && steps > 0 {
+			return nil, fmt.Errorf("%s: list %s: after %d steps of %d keys: give the store a database of its own in the URL, as in /1: %w", s, prefix, steps, scanBatch, err)
+		}
 		if err != nil {
 			return nil, s.fault(ctx, "list "+prefix, err)
 		}
@@ -149,10 +152,21 @@ func (s *Store) List(ctx context.Context, prefix string) (names []string, err er
 	}
 }
 
+// scan is one step of a List. Each has its own limit, since Redis looks at all keys of the
+// database, which are others' too.
+func (s *Store) scan(ctx context.Context, cursor uint64, prefix string) (keys []string, next uint64, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.client.Scan(ctx, cursor, escapeGlob(s.prefix+prefix)+"*", scanBatch).Result()
+}
+
 // escapeGlob takes the meaning from the characters that Redis's MATCH knows.
 func escapeGlob(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
 }
+
+// noCluster is said where a lease and what is written under it would be on two nodes.
+const noCluster = "this is a node of a Redis Cluster, which cannot keep leases: name a Redis without cluster mode in the URL"
 
 // refusals are Redis's answers that somebody can do something about.
 var refusals = []struct{ code, mend string }{
@@ -162,6 +176,9 @@ var refusals = []struct{ code, mend string }{
 	{"LOADING", "Redis is still loading its data: it answers once it has"},
 	{"READONLY", "this is a replica, which takes no writes: name the primary in the URL"},
 	{"MISCONF", "Redis cannot save to its disk, and refuses writes until it can"},
+	{"CROSSSLOT", noCluster},
+	{"MOVED", noCluster},
+	{"CLUSTERDOWN", noCluster},
 	{"OOM", "Redis is at its memory limit: raise maxmemory, or let it evict others' keys"},
 }
 

@@ -127,14 +127,24 @@ func (l *Layered) fly(name string, e *entry, f *flight) {
 
 // fetch asks the layers, and tells what one lacks of what another has.
 func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err error) {
-	own, ownErr := l.fetchOwn(name, e)
+	late := l.local != nil && l.local.skipped() // a disk that hangs is asked when nothing else answers
+	own, ownErr := l.fetchOwn(name, e, late)
 	if l.remote == nil {
+		if late && own == nil {
+			own, ownErr = l.fetchOwn(name, e, false)
+		}
 		return own, nil, ownErr
 	}
 	if own != nil && l.remote.skipped() {
 		return own, nil, nil
 	}
 	theirs, err := l.look(l.remote, name)
+	if late && own == nil && err == nil {
+		return theirs, nil, nil // a later read compares it to the copy, which may be newer
+	}
+	if late && own == nil {
+		own, _ = l.fetchOwn(name, e, false)
+	}
 	switch {
 	case err == nil && own != nil && l.newer != nil && l.newer(name, own, theirs):
 		return own, &debt{remote: true, doubtful: true, since: time.Now()}, nil
@@ -158,10 +168,10 @@ func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err er
 }
 
 // fetchOwn is what this machine has: the local copy, else what memory remembers, unless
-// the local copy is the truth and is gone.
-func (l *Layered) fetchOwn(name string, e *entry) ([]byte, error) {
+// the local copy is the truth and is gone. late passes by the local copy.
+func (l *Layered) fetchOwn(name string, e *entry, late bool) ([]byte, error) {
 	err := missing(name)
-	if l.keptLocally(name) {
+	if l.keptLocally(name) && !late {
 		var value []byte
 		value, err = l.look(l.local, name)
 		if err == nil || l.remote == nil && isMissing(err) {
