@@ -258,14 +258,15 @@ func (l *line) note(err error) {
 	}
 }
 
-// fail keeps why an authorization is invalid, once. The caller holds mu.
+// fail keeps why an authorization is invalid, once, and of no more than can be told. The
+// caller holds mu.
 func (l *line) fail(authorization string, s spoken) {
-	if _, known := l.failed[authorization]; known {
+	if _, known := l.failed[authorization]; known || len(l.order) == subproblemLimit {
 		return
 	}
 	l.order = append(l.order, authorization)
 	l.failed[authorization] = nil
-	for _, c := range s.Challenges {
+	for _, c := range s.Challenges[:min(len(s.Challenges), subproblemLimit)] {
 		if c.Error != nil {
 			l.failed[authorization] = append(l.failed[authorization], failedChallenge{kind: quoted(c.Type), problem: *c.Error})
 		}

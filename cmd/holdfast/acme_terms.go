@@ -47,6 +47,21 @@ func (s *settings) agreedBefore() bool {
 	return false
 }
 
+// agreedByPredecessor tells whether the process that we succeed was told yes, which it may not have
+// been able to keep.
+func (s *settings) agreedByPredecessor() bool {
+	return s.Inherited.succeeds() && s.Inherited.agreed == s.ACME.Directory
+}
+
+// agreed is the directory of the CA whose terms somebody agreed to, for a successor to know; "" where
+// none is asked.
+func (a *acmeSettings) agreed() string {
+	if len(a.Domains) == 0 || !a.TermsAgreed {
+		return ""
+	}
+	return a.Directory
+}
+
 // canAsk tells whether somebody sits there who could agree.
 func canAsk(std streams) bool {
 	in, ok := std.in.(*os.File)
@@ -54,11 +69,13 @@ func canAsk(std streams) bool {
 }
 
 // checkTerms wants somebody to have agreed, or to be there to be asked. A rehearsal orders nothing.
+// A successor asks nobody: whoever started its predecessor may sit there, and has something else to
+// do than to wait for a question; and the server waits for no answer.
 func (s *settings) checkTerms(r *reader, c *call) {
 	if len(s.ACME.Domains) == 0 || s.ACME.TermsAgreed || commandPath(c.node) == "rehearse" {
 		return
 	}
-	if r.elsewhere || !canAsk(c.std) {
+	if r.elsewhere || s.Inherited.succeeds() || !canAsk(c.std) {
 		r.faults = append(r.faults, s.termsFault())
 	}
 }

@@ -16,7 +16,7 @@ import (
 func (h *house) succession(s *settings, stop *lifecycle.Stop, release func()) *succession {
 	return &succession{
 		stop: stop, listeners: h.heirlooms(), program: ownProgram(), args: os.Args[1:],
-		timeout: s.UpgradeTimeout, serveTimeout: serveTimeout, grace: s.graceNeeded(), pid: os.Getpid(), log: h.log,
+		timeout: s.UpgradeTimeout, serveTimeout: serveTimeout, grace: s.graceNeeded(), pid: os.Getpid(), agreed: s.ACME.agreed(), log: h.log,
 		leave: func(ctx context.Context) {
 			release()
 			h.admin.leave(ctx)

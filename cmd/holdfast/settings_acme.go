@@ -48,7 +48,7 @@ func (s *settings) readACME(r *reader, env environment) {
 		return
 	}
 	s.checkDomains(r)
-	a.TermsAgreed = agreed || s.agreedBefore()
+	a.TermsAgreed = agreed || s.agreedBefore() || s.agreedByPredecessor()
 	s.checkEABPair(r)
 }
 
