@@ -3,6 +3,7 @@ package renewal
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,18 +37,20 @@ type keeper struct {
 	jumps     chan time.Duration
 	published atomic.Pointer[certs.Certificate]
 	view      atomic.Pointer[view]
+	looked    chan struct{} // closed by markLooked, when the first look at the store has ended
 
-	served   *certs.Certificate
-	bundle   []byte    // of served
-	judged   []byte    // the bundle that the store gave last
-	lot      float64   // of served
-	obtained time.Time // when served was issued, by our clock; zero where not known
-	unstored bool      // served is not in the store
-	foreign  bool      // served is another CA's
-	borrowed bool      // such a one was looked for
-	advice   advice
-	early    *early // what is to be served later, at postpone
-	postpone plan   // in place of what the schedule says, unless zero
+	markLooked func()
+	served     *certs.Certificate
+	bundle     []byte    // of served
+	judged     []byte    // the bundle that the store gave last
+	lot        float64   // of served
+	obtained   time.Time // when served was issued, by our clock; zero where not known
+	unstored   bool      // served is not in the store
+	foreign    bool      // served is another CA's
+	borrowed   bool      // such a one was looked for
+	advice     advice
+	early      *early // what is to be served later, at postpone
+	postpone   plan   // in place of what the schedule says, unless zero
 
 	ledger  ledger
 	unsaved bool // the store does not have the ledger's last rest
@@ -75,7 +78,8 @@ type fault struct {
 }
 
 func newKeeper(s *Source, host string) *keeper {
-	k := &keeper{source: s, host: host, asks: make(chan ask, 1), jumps: make(chan time.Duration, 1)}
+	k := &keeper{source: s, host: host, asks: make(chan ask, 1), jumps: make(chan time.Duration, 1), looked: make(chan struct{})}
+	k.markLooked = sync.OnceFunc(func() { close(k.looked) })
 	k.show()
 	return k
 }
@@ -102,6 +106,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) turn(ctx context.Context) {
 	if k.passed(k.lookAt) {
 		k.look(ctx)
+		k.markLooked()
 	}
 	k.takeHeld()
 	if k.unstored && k.passed(k.storeAt) {

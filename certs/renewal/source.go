@@ -86,6 +86,20 @@ func (s *Source) Run(ctx context.Context) error {
 	return nil
 }
 
+// AwaitLook returns once Run has looked for each host in the store, and what it found is
+// served, or with ctx's error. A server that follows another waits for it before it accepts:
+// what the other served must not meet an alert.
+func (s *Source) AwaitLook(ctx context.Context) error {
+	for _, k := range s.keepers {
+		select {
+		case <-k.looked:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // Retire has no further order placed. One that is under way goes on until Run's context
 // ends: the CA counts what it has begun, and what it brings is the next start's too.
 func (s *Source) Retire() { s.retire.Do(func() { close(s.retired) }) }

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -226,30 +225,7 @@ func (p *publicCA) awaitKnown() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), knownPatience)
 	defer cancel()
-	changed := make(chan struct{}, 1)
-	p.source.OnChange(func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	})
-	for _, status := range p.source.Status() {
-		if _, err := p.store.Get(ctx, "cert/"+status.Host); err != nil {
-			continue // there is none, or none that anybody can wait for
-		}
-		for !p.serves(status.Host) {
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
-// serves tells whether there is a certificate for the host.
-func (p *publicCA) serves(host string) bool {
-	return slices.ContainsFunc(p.source.Figures().Hosts, func(f renewal.HostFigures) bool { return f.Host == host && f.Present })
+	_ = p.source.AwaitLook(ctx) // without what is there, names of other sources can be served
 }
 
 // close ends the store. One that hangs is left behind, for the process is to end.
