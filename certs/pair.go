@@ -60,9 +60,11 @@ func readFault(what, path string, err error) error {
 	}
 }
 
-// readRegular reads a regular file of at most maxFileBytes. A named pipe is refused
-// rather than waited for.
-func readRegular(path string) ([]byte, error) {
+func readRegular(path string) ([]byte, error) { return ReadRegular(path, maxFileBytes) }
+
+// ReadRegular reads a regular file of at most limitBytes; a longer one is an error, as is
+// whatever else the path names. A named pipe is refused rather than waited for.
+func ReadRegular(path string, limitBytes int) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -75,9 +77,9 @@ func readRegular(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err == nil && len(data) > maxFileBytes {
-		return nil, fmt.Errorf("over %d bytes", maxFileBytes)
+	data, err := io.ReadAll(io.LimitReader(f, int64(limitBytes)+1))
+	if err == nil && len(data) > limitBytes {
+		return nil, fmt.Errorf("over %d bytes", limitBytes)
 	}
 	return data, err
 }

@@ -1,10 +1,12 @@
 package conn
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -68,6 +70,31 @@ func (g *gate) Write(p []byte) (int, error) {
 	return g.socket.Write(p)
 }
 
+// Aside is for a GetConfigForClient or GetCertificate that has to wait for something, such as
+// another machine: its hello's Conn is this gate. It runs wait without the slot, which others
+// have meanwhile, and takes one again. wait's context ends with the handshake's clock, or when
+// the connection is cut; it must not touch the connection. An error is for the callback to
+// return: the handshake is over.
+func (g *gate) Aside(wait func(context.Context)) error {
+	held := g.held
+	g.leave()
+	ctx, cancel := context.WithCancel(g.conn.Context())
+	var clock sync.WaitGroup
+	clock.Go(func() { g.conn.awaitClock(ctx, cancel) })
+	defer clock.Wait() // also when wait panics
+	defer cancel()
+	wait(ctx)
+	switch {
+	case g.conn.Context().Err() != nil:
+		return net.ErrClosed // cut
+	case ctx.Err() != nil:
+		return os.ErrDeadlineExceeded
+	case held:
+		return g.enter()
+	}
+	return nil
+}
+
 func (g *gate) enter() error {
 	err := g.conn.takeSlot()
 	g.held = err == nil
@@ -106,6 +133,26 @@ func (c *Conn) takeSlot() error {
 			drained = nil
 		case <-clock.C:
 			return os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// awaitClock calls ended when the handshake clock runs out, which a drain pulls in; it returns
+// then, or when ctx ends.
+func (c *Conn) awaitClock(ctx context.Context, ended func()) {
+	drained := c.server.drained
+	for {
+		clock := time.NewTimer(time.Until(c.runsOut()))
+		select {
+		case <-drained:
+			clock.Stop()
+			drained = nil
+		case <-ctx.Done():
+			clock.Stop()
+			return
+		case <-clock.C:
+			ended()
+			return
 		}
 	}
 }

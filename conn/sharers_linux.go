@@ -30,7 +30,7 @@ func (l *sharedListener) sharers() (leaving map[string]bool, ok bool) {
 		return nil, false
 	}
 	inode := strconv.FormatUint(own.Ino, 10)
-	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+	for _, table := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
 		file, err := os.Open(table)
 		if err != nil {
 			continue

@@ -237,6 +237,9 @@ func TestStandingNamesTheHandler(t *testing.T) {
 	})
 	c := s.ask(get("/never?token=secret"))
 	<-entered
+	for !isStuck() {
+		runtime.Gosched()
+	}
 	s.conns.Announce()
 	s.conns.Overdue()
 	s.conns.CloseListeners(t.Context())
@@ -262,6 +265,17 @@ func TestStandingNamesTheHandler(t *testing.T) {
 	if e := s.conns.Roll().Entries; len(e) != 1 || e[0].End != "forced" || e[0].Task == nil || e[0].Task.End != "forced" {
 		t.Errorf("the roll says %+v", e)
 	}
+}
+
+// isStuck tells whether a handler waits in stuckHere by now.
+func isStuck() bool {
+	stacks := make([]byte, 1<<20)
+	for goroutine := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(goroutine, "http1.stuckHere(") && strings.Contains(goroutine, "[chan receive") {
+			return true
+		}
+	}
+	return false
 }
 
 //go:noinline

@@ -37,6 +37,8 @@ func (a ClientAuth) kind() tls.ClientAuthType {
 // A session that resumes brings its certificate along and proves nothing anew, so each such
 // connection is held against the CAs and dates of now as well, in VerifyConnection. A
 // connection's PeerCertificates were verified if and only if VerifiedChains is not empty.
+// That the client has the key of its certificate is what its ticket says: keep the keys of
+// tickets as you would keep those of the clients (RFC 8446 §4.6.1, and see [Secret]).
 //
 // The returned Config has a GetConfigForClient, which leaves the session ticket keys to the
 // Config itself. One that is put in its place has to ask for certificates itself, or is a way

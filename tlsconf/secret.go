@@ -13,7 +13,9 @@ const SecretBytes = 32
 
 // Secret is what the replicas of a cluster know and nobody else: their keys for session
 // tickets come from it. Whoever has it can read the tickets of the sessions that were made
-// under it, and with them those sessions of TLS 1.2.
+// under it, and with them those sessions of TLS 1.2. They can write tickets as well: where
+// clients show certificates ([ServerForClients]), they resume as a client whose certificate
+// they know, without its key.
 //
 // It prints as a word, so that no log and no error has it by mistake.
 type Secret [SecretBytes]byte

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"strings"
 	"time"
 )
 
@@ -34,14 +33,9 @@ func (a answer) digest() ([]byte, bool) {
 
 func alpnName(host string) string { return "challenge/tls-alpn-01/" + host }
 
-func httpPrefix(host string) string { return "challenge/http-01/" + host + "/" }
-
-// httpName has the token's hash: a token may differ from another in its case alone,
-// which names in a store do not.
-func httpName(host, token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return httpPrefix(host) + hex.EncodeToString(sum[:])
-}
+// httpName is without the token, which is in the answer: a host has one order at a time,
+// and so a look for whatever token is a look at one name.
+func httpName(host string) string { return "challenge/http-01/" + host }
 
 // present gives response to whoever asks for name, here and through the store. It is
 // withdrawn by withdraw, or ends by itself.
@@ -82,28 +76,6 @@ func (c *Challenges) withdraw(ctx context.Context, name string) {
 	}
 	if err := c.shared.Delete(ctx, name, nil); err != nil {
 		c.log.Warn("the answer to a challenge stays in the store until it ends", "challenge", name, "store", c.shared.String(), "error", err)
-	}
-}
-
-// sweep removes answers for host that ended without being withdrawn: their holder died.
-func (c *Challenges) sweep(ctx context.Context, host string) {
-	if c.shared == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	names, err := c.shared.List(ctx, httpPrefix(host))
-	for _, name := range names {
-		if !strings.HasPrefix(name, httpPrefix(host)) {
-			continue
-		}
-		found, readErr := c.read(ctx, name)
-		if readErr == nil && found.expired(c.now()) {
-			err = errors.Join(err, c.shared.Delete(ctx, name, nil))
-		}
-	}
-	if err != nil {
-		c.log.Warn("old challenges stay in the store", "store", c.shared.String(), "error", err)
 	}
 }
 

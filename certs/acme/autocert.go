@@ -94,8 +94,8 @@ func (v *view) Get(context.Context, string) ([]byte, error) {
 // "TOKEN+http-01". The certificate comes by GetCertificate's return.
 func (v *view) Put(_ context.Context, key string, data []byte) error {
 	host := v.attempt.host
-	if token, ok := strings.CutSuffix(key, "+http-01"); ok {
-		v.present(httpName(host, token), string(data))
+	if strings.HasSuffix(key, "+http-01") {
+		v.present(httpName(host), string(data))
 	} else if key == host+"+token" {
 		digest, err := digestOf(data)
 		if err != nil {

@@ -26,10 +26,6 @@ const (
 	challengeLife = 2 * attemptTimeout
 	// tokenLimitBytes bounds a token. Those of Let's Encrypt have 43.
 	tokenLimitBytes = 128
-	// lookTimeout bounds a look at the shared store on behalf of a peer.
-	lookTimeout = 2 * time.Second
-	// lookLimit bounds how many such looks there are at once: the peer is anybody.
-	lookLimit = 8
 )
 
 // Challenges answers the CA's challenges (RFC 8555 §8): those of this process from
@@ -37,13 +33,16 @@ const (
 // used from several goroutines.
 //
 // Only hosts that it was given lead to a look at the store, and of the tokens only those
-// that could be one. A look takes at most 2 s, and there are at most 8 at a time.
+// that could be one. There is one look a second at most for a host and a kind of
+// challenge, whoever asks and for whatever token, and 8 of a kind at a time; each takes
+// 2 s at most. An answer that was in the store before somebody asked is found: whoever
+// asks waits for a look that began after, 4 s at most.
 type Challenges struct {
 	hosts  map[string]bool
 	shared store.Store
 	log    *slog.Logger
 	now    func() time.Time
-	slots  chan struct{}
+	looks  map[string]*looks // by the name in the store: two for each host
 
 	mu  sync.RWMutex
 	own map[string]answer // by the name that it has in the store
@@ -54,10 +53,13 @@ type Challenges struct {
 func NewChallenges(hosts []string, shared store.Store, log *slog.Logger, now func() time.Time) *Challenges {
 	c := &Challenges{
 		hosts: make(map[string]bool, len(hosts)), shared: shared, log: log, now: now,
-		slots: make(chan struct{}, lookLimit), own: make(map[string]answer),
+		looks: make(map[string]*looks, 2*len(hosts)), own: make(map[string]answer),
 	}
+	byTLS, byHTTP := make(chan struct{}, lookLimit), make(chan struct{}, lookLimit)
 	for _, host := range hosts {
 		c.hosts[host] = true
+		c.looks[alpnName(host)] = newLooks(alpnName(host), byTLS)
+		c.looks[httpName(host)] = newLooks(httpName(host), byHTTP)
 	}
 	return c
 }
@@ -73,6 +75,11 @@ func NewChallenges(hosts []string, shared store.Store, log *slog.Logger, now fun
 // §3: no application data). The certificate shown is nobody's to trust.
 //
 // A host without a challenge gets unrecognized_name.
+//
+// To find that out may take a look at the store, of 4 s at most. Where hello.Conn has
+// the method Aside(wait func(context.Context)) error, as that of package conn has, the
+// look is taken within it: a server that bounds how many handshakes compute at once must
+// not have them wait for the store.
 func (c *Challenges) ConfigForClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if !slices.Equal(hello.SupportedProtos, []string{Protocol}) {
 		return nil, nil
@@ -91,15 +98,29 @@ func (c *Challenges) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	if !c.hosts[host] {
 		return nil, nil
 	}
-	found, ok := c.find(hello.Context(), alpnName(host))
-	if !ok {
-		return nil, nil
-	}
-	digest, ok := found.digest()
-	if !ok {
-		return nil, nil
+	var digest []byte
+	var ok bool
+	err := aside(hello, func(ctx context.Context) {
+		c.find(ctx, alpnName(host), func(a answer) bool {
+			digest, ok = a.digest()
+			return ok
+		})
+	})
+	if err != nil || !ok {
+		return nil, err
 	}
 	return validationCertificate(host, digest)
+}
+
+// aside has wait run outside of what the server limits, where it can.
+func aside(hello *tls.ClientHelloInfo, wait func(context.Context)) error {
+	if c, ok := hello.Conn.(interface {
+		Aside(func(context.Context)) error
+	}); ok {
+		return c.Aside(wait)
+	}
+	wait(hello.Context())
+	return nil
 }
 
 // KeyAuthorization answers HTTP-01: the body for a request whose Host is host, with or
@@ -110,12 +131,9 @@ func (c *Challenges) KeyAuthorization(ctx context.Context, host, token string) (
 	if !c.hosts[host] || !isToken(token) {
 		return "", false
 	}
-	found, ok := c.find(ctx, httpName(host, token))
-	// What the store holds is for one token and may be given out for no other.
-	if !ok || !strings.HasPrefix(found.Response, token+".") {
-		return "", false
-	}
-	return found.Response, true
+	// What a host has is for one token and may be given out for no other.
+	found, ok := c.find(ctx, httpName(host), func(a answer) bool { return strings.HasPrefix(a.Response, token+".") })
+	return found.Response, ok
 }
 
 // Token returns the token that a request's path asks for; false for paths that are no
@@ -153,29 +171,23 @@ func bareHost(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// find looks at home first, and then in the shared store.
-func (c *Challenges) find(ctx context.Context, name string) (answer, bool) {
+// find looks at home first, and then in the shared store, for an answer that fits and has
+// not ended.
+func (c *Challenges) find(ctx context.Context, name string, fits func(answer) bool) (answer, bool) {
 	c.mu.RLock()
 	found, ok := c.own[name]
 	c.mu.RUnlock()
-	if ok && !found.expired(c.now()) {
+	if ok && !found.expired(c.now()) && fits(found) {
 		return found, true
 	}
 	if c.shared == nil {
 		return answer{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
+	found, ok = c.looks[name].ask(ctx, c)
+	if !ok || found.expired(c.now()) || !fits(found) {
+		return answer{}, false
 	}
-	if ctx.Err() != nil {
-		return answer{}, false // also where both came at once
-	}
-	found, err := c.read(ctx, name)
-	return found, err == nil && !found.expired(c.now())
+	return found, true
 }
 
 // keyAuthorizationDigest is what TLS-ALPN-01 shows (RFC 8737 §3).

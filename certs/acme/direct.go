@@ -81,7 +81,7 @@ func (a *attempt) authorize(ctx context.Context, url, kind string) error {
 	if err != nil {
 		return err
 	}
-	name, response := httpName(a.host, challenge.Token), keyAuthorization
+	name, response := httpName(a.host), keyAuthorization
 	if kind == TLSALPN01 {
 		name, response = alpnName(a.host), hex.EncodeToString(keyAuthorizationDigest(keyAuthorization))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs/acme/acmetest"
+	"github.com/holdfast-server/holdfast/certs/renewal"
 )
 
 var errBroken = errors.New("the store is broken")
@@ -151,8 +152,8 @@ func TestContextEndsAttempt(t *testing.T) {
 				}
 				cancel()
 			}()
-			if _, err := s.issuer(t, func(o *Options) { o.Challenge = way }).Issue(ctx, "example.org"); !errors.Is(err, context.Canceled) {
-				t.Errorf("%v, want the context's error", err)
+			if _, err := s.issuer(t, func(o *Options) { o.Challenge = way }).Issue(ctx, "example.org"); !errors.Is(err, context.Canceled) || !errors.Is(err, renewal.ErrUnissued) {
+				t.Errorf("%v, want the context's error, with nothing issued", err)
 			}
 			s.nothingPresented(t)
 		})

@@ -61,7 +61,7 @@ func (i *Issuer) Issue(ctx context.Context, host string) (bundle []byte, err err
 	defer a.line.close()
 	certificate, err := a.run(ctx)
 	if err != nil {
-		return nil, a.line.refuse(err)
+		return nil, a.line.brokenOff(a.line.refuse(err))
 	}
 	return encodeBundle(host, certificate)
 }
@@ -110,7 +110,6 @@ func (a *attempt) run(ctx context.Context) (*tls.Certificate, error) {
 		return nil, err
 	}
 	a.client.Key = key
-	a.options.Challenges.sweep(ctx, a.host)
 	// autocert can neither name a profile nor leave TLS-ALPN-01 out.
 	if a.options.Profile != "" || a.options.Challenge == HTTP01 {
 		return a.direct(ctx)

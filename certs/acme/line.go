@@ -69,6 +69,8 @@ type line struct {
 	mu       sync.Mutex
 	closed   bool
 	orderURL string
+	finalize string    // URL of the order placed last
+	asked    bool      // a request to issue was sent
 	date     time.Time // of the directory, by the CA's clock
 	placed   int       // orders that the CA made
 	toTidy   int       // those of them that have authorizations
@@ -151,6 +153,7 @@ func (l *line) enter(req *http.Request) (wait time.Duration, err error) {
 		l.callers[req.Context()] = struct{}{}
 	}
 	target := req.URL.String()
+	l.asked = l.asked || target == l.finalize && req.Method == http.MethodPost
 	switch {
 	case l.closed:
 		return 0, errLineClosed
@@ -204,6 +207,7 @@ type spoken struct {
 	NewOrder       string   `json:"newOrder"`
 	Status         string   `json:"status"`
 	Authorizations []string `json:"authorizations"`
+	Finalize       string   `json:"finalize"`
 	Challenges     []struct {
 		Type  string   `json:"type"`
 		Error *problem `json:"error"`
@@ -236,6 +240,7 @@ func (l *line) look(req *http.Request, res *http.Response, body []byte, now time
 		l.date, _ = http.ParseTime(res.Header.Get("Date")) // zero where there is none
 	case target == l.orderURL && res.StatusCode == http.StatusCreated:
 		l.placed++
+		l.finalize = s.Finalize
 		if len(s.Authorizations) > 0 {
 			l.toTidy++
 		}
@@ -253,14 +258,15 @@ func (l *line) note(err error) {
 	}
 }
 
-// fail keeps why an authorization is invalid, once. The caller holds mu.
+// fail keeps why an authorization is invalid, once, and of no more than can be told. The
+// caller holds mu.
 func (l *line) fail(authorization string, s spoken) {
-	if _, known := l.failed[authorization]; known {
+	if _, known := l.failed[authorization]; known || len(l.order) == subproblemLimit {
 		return
 	}
 	l.order = append(l.order, authorization)
 	l.failed[authorization] = nil
-	for _, c := range s.Challenges {
+	for _, c := range s.Challenges[:min(len(s.Challenges), subproblemLimit)] {
 		if c.Error != nil {
 			l.failed[authorization] = append(l.failed[authorization], failedChallenge{kind: quoted(c.Type), problem: *c.Error})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -161,6 +162,27 @@ func TestLineCountsOrders(t *testing.T) {
 	other, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ca.example/x", nil)
 	if _, err := l.enter(other); err == nil {
 		t.Error("a closed line carries a request")
+	}
+}
+
+func TestLineKeepsFewFaults(t *testing.T) {
+	l := newLine(t.Context(), &Options{}, 1)
+	defer l.close()
+	say := func(n int, detail string) {
+		challenge := fmt.Sprintf(`{"type":"http-01","error":{"type":"urn:ietf:params:acme:error:dns","detail":%q}}`, detail)
+		body := `{"status":"invalid","challenges":[` + strings.Repeat(challenge+",", 999) + challenge + `]}`
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("https://ca.example/authz/%d", n), nil)
+		l.look(req, &http.Response{StatusCode: 200, Header: http.Header{}}, []byte(body), time.Now())
+	}
+	for n := range 100 {
+		say(n, strings.Repeat("long ", 200))
+	}
+	if kept := len(l.failedChallenges()); kept != subproblemLimit*subproblemLimit {
+		t.Errorf("%d faults are kept", kept)
+	}
+	r := l.refuse(errChallengeFailed)
+	if words := r.Error(); len(words) > subproblemLimit*2*detailLimitBytes || !strings.Contains(words, "http-01") {
+		t.Errorf("%d bytes: %s", len(words), words)
 	}
 }
 

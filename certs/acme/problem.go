@@ -17,7 +17,7 @@ type problem struct {
 const (
 	// detailLimitBytes bounds what a CA's words take in a log line or the ledger.
 	detailLimitBytes = 300
-	// subproblemLimit bounds how many of them are looked at.
+	// subproblemLimit bounds how many of them are looked at, as of challenges that failed.
 	subproblemLimit = 8
 )
 

@@ -72,11 +72,12 @@ func refusalOf(e *acme.Error, cause error) *refusal {
 }
 
 // refusalOfChallenges tells of each challenge that failed. The last one decides what
-// kind it was: with Auto that is HTTP-01, which comes where the other cannot.
+// kind it was: with Auto that is HTTP-01, which comes where the other cannot. Of more than
+// subproblemLimit it tells of the last ones.
 func refusalOfChallenges(failed []failedChallenge, cause error) *refusal {
 	r := &refusal{cause: cause}
 	var words []string
-	for _, f := range failed {
+	for _, f := range failed[max(0, len(failed)-subproblemLimit):] {
 		m := f.problem.meaning(0)
 		r.kind = m.kind
 		words = append(words, f.kind+": "+withDetail(m.words, f.problem.Detail))

@@ -99,6 +99,9 @@ func (s *Store) refusal(status int, content []byte, verb, resource, name string)
 		return fmt.Errorf("%s: %s: %w", s, object, fs.ErrNotExist)
 	case status == http.StatusConflict:
 		return fmt.Errorf("%s: %s: %w", s, object, errConflict)
+	case status == http.StatusForbidden && verb == "create" && resource == "secrets":
+		// A Role cannot allow to create one name only, so a good one does not allow it.
+		return fmt.Errorf("%s: there is no Secret %s, and the service account may not create it (403): make an empty one with: kubectl create secret generic %s --namespace %s", s, s.name, s.name, s.namespace)
 	case status == http.StatusForbidden:
 		return fmt.Errorf("%s: the service account may not %s %s: add the verb %q for the resource %q to its Role (403)", s, verb, object, verb, resource)
 	case status == http.StatusUnauthorized:

@@ -7,6 +7,9 @@
 // of the lease's name. Whoever takes one notes its fence in an annotation of the Secret, so that a
 // write of an earlier holder is refused in the same update that would do it.
 //
+// Reads share one reading of the Secret in half a second, also for what is missing. Challenges
+// are read anew, and so is everything after a write and an Acquire.
+//
 // When a lease runs out is judged by how long its object was seen unchanged by our own
 // clock, since the clocks of nodes differ: whoever comes new waits for the whole time to live, which
 // Kubernetes counts in seconds.

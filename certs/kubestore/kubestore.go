@@ -1,6 +1,7 @@
 package kubestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type Store struct {
 	namespace string
 	name      string
 	writing   chan struct{} // of one: the writes of one process need not conflict
+	snapshots *snapshots
 
 	mu   sync.Mutex
 	seen map[string]sighting // leases of others, by name
@@ -45,7 +47,7 @@ func Open(place string, account Account) (*Store, error) {
 	}
 	return &Store{
 		account: credentials{Account: account}, namespace: namespace, name: name,
-		writing: make(chan struct{}, 1), seen: make(map[string]sighting),
+		writing: make(chan struct{}, 1), snapshots: newSnapshots(), seen: make(map[string]sighting),
 	}, nil
 }
 
@@ -70,29 +72,31 @@ func (s *Store) read(ctx context.Context) (*secret, error) {
 	return x, err
 }
 
-// Get implements store.Store.
+// Get implements store.Store. What another process wrote, or did not write yet, may be half
+// a second old, unless the name is a challenge's; a write of this Store and an Acquire are
+// seen at once.
 func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	if err := errors.Join(ctx.Err(), store.CheckName(name)); err != nil {
 		return nil, err
 	}
-	x, err := s.read(ctx)
+	x, err := s.lookup(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if x != nil {
 		if value, ok := x.get(name); ok {
-			return value, nil
+			return bytes.Clone(value), nil
 		}
 	}
 	return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 }
 
-// List implements store.Store.
+// List implements store.Store. The names may be as old as what Get returns.
 func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	x, err := s.read(ctx)
+	x, err := s.lookup(ctx, prefix)
 	if x == nil || err != nil {
 		return nil, err
 	}
@@ -155,6 +159,7 @@ func (s *Store) update(ctx context.Context, do func(x *secret) error) (err error
 		return ctx.Err()
 	}
 	defer func() { <-s.writing }()
+	defer s.snapshots.forget()
 	for range conflictsLimit {
 		if err = s.updateOnce(ctx, do); !errors.Is(err, errConflict) {
 			return err

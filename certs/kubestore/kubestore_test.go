@@ -78,7 +78,11 @@ func says(t *testing.T, err error, parts ...string) {
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Peer {
 		a := startAPI(t)
-		return storetest.Peer{Open: func(t *testing.T) store.Store { return open(t, a, "web/certificates") }, TTL: time.Second}
+		return storetest.Peer{Open: func(t *testing.T) store.Store {
+			s := open(t, a, "web/certificates")
+			s.snapshots.age = 0 // what others write is seen at once here, and TestSnapshots is about the rest
+			return s
+		}, TTL: time.Second}
 	})
 }
 
@@ -172,7 +176,6 @@ func TestRefusals(t *testing.T) {
 		verb, resource string
 		call           func() error
 	}{
-		{"create", "secrets", func() error { return s.Put(within(t), "cert/example.org", nil, nil) }},
 		{"get", "secrets", func() error { _, err := s.Get(within(t), "cert/example.org"); return err }},
 		{"update", "secrets", func() error {
 			a.Allow("create", "secrets")
@@ -193,6 +196,15 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("403: no Secret, and no right to make one", func(t *testing.T) {
+		a := startAPI(t)
+		a.Forbid("create", "secrets")
+		err := open(t, a, "web/certificates").Put(within(t), "cert/example.org", nil, nil)
+		says(t, err, "kubectl create secret generic certificates --namespace web", "403")
+		if errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "Role") {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("404: no such namespace", func(t *testing.T) {
 		says(t, open(t, a, "elsewhere/certificates").Put(within(t), "cert/example.org", nil, nil), "no namespace elsewhere")
 	})
@@ -419,6 +431,42 @@ func TestLease(t *testing.T) {
 			}
 		})
 		if err := s.Put(within(t), "secret/tickets", []byte("late"), lease); !errors.Is(err, store.ErrLost) {
+			t.Errorf("%v", err)
+		}
+	})
+	relabel := func(t *testing.T, a *kubetest.API, s *Store, name, old, new string) {
+		t.Helper()
+		text := a.Object("leases", s.objectOf(name))
+		if !strings.Contains(text, old) {
+			t.Errorf("%s has no %s", text, old)
+		}
+		if err := a.Apply("leases", strings.Replace(text, old, new, 1)); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("a label that somebody puts on its object loses nothing", func(t *testing.T) {
+		a := startAPI(t)
+		s := open(t, a, "web/certificates")
+		lease, err := s.Acquire(within(t), "secret", "x", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range []func(context.Context) error{lease.Renew, lease.Release} {
+			a.BeforeUpdate(func() { relabel(t, a, s, "secret", `"name"`, `"labels":{"x":"y"},"name"`) })
+			if err := call(within(t)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("a holder that comes in between takes it", func(t *testing.T) {
+		a := startAPI(t)
+		s := open(t, a, "web/certificates")
+		lease, err := s.Acquire(within(t), "secret", "pod-1", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.BeforeUpdate(func() { relabel(t, a, s, "secret", "pod-1", "pod-2") })
+		if err := lease.Renew(within(t)); !errors.Is(err, store.ErrLost) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -18,6 +18,10 @@ import (
 // microTime is how the API writes MicroTime.
 const microTime = "2006-01-02T15:04:05.000000Z07:00"
 
+// afterthoughtLimit is how long an Acquire that failed may take, past its context, to give
+// up the lease: long enough for two requests to an API that works.
+const afterthoughtLimit = time.Second
+
 // leaseObject is a Lease of coordination.k8s.io/v1.
 type leaseObject struct {
 	APIVersion string         `json:"apiVersion"`
@@ -74,7 +78,9 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	})
 	if err != nil {
 		// Given up if it can be; else it runs out.
-		return nil, errors.Join(err, ignoreLost(l.Release(context.WithoutCancel(ctx))))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterthoughtLimit)
+		defer cancel()
+		return nil, errors.Join(err, ignoreLost(l.Release(ctx)))
 	}
 	return l, nil
 }
@@ -108,7 +114,7 @@ func (l *lease) take(ctx context.Context) error {
 	if missing {
 		object = &leaseObject{APIVersion: "coordination.k8s.io/v1", Kind: "Lease", Metadata: map[string]any{"name": l.s.objectOf(l.name)}}
 	}
-	l.fence = max(l.fence, uint64(max(0, object.Spec.LeaseTransitions))) + 1
+	l.fence = max(l.fence, counted(uint64(max(0, object.Spec.LeaseTransitions)))) + 1
 	object.Spec = leaseSpec{HolderIdentity: l.holder, LeaseDurationSeconds: l.seconds, AcquireTime: now, RenewTime: now, LeaseTransitions: int(l.fence)}
 	if missing {
 		err = l.s.call(ctx, "create", "leases", "", object, nil)
@@ -182,6 +188,17 @@ func (l *lease) change(ctx context.Context, do func(spec *leaseSpec)) error {
 	if l.released.Load() {
 		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
 	}
+	var err error
+	for range conflictsLimit {
+		// A write that came in between may be a label that somebody put on the object.
+		if err = l.changeOnce(ctx, do); !errors.Is(err, errConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+func (l *lease) changeOnce(ctx context.Context, do func(spec *leaseSpec)) error {
 	object, err := l.read(ctx)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && object.Spec.HolderIdentity != l.holder {
 		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
@@ -190,12 +207,7 @@ func (l *lease) change(ctx context.Context, do func(spec *leaseSpec)) error {
 		return err
 	}
 	do(&object.Spec)
-	err = l.s.call(ctx, "update", "leases", l.s.objectOf(l.name), object, nil)
-	if errors.Is(err, errConflict) {
-		// Whoever wrote in between was not us.
-		return fmt.Errorf("%s: %w", l.name, store.ErrLost)
-	}
-	return err
+	return l.s.call(ctx, "update", "leases", l.s.objectOf(l.name), object, nil)
 }
 
 // holderOf is what an identity says before the word that is its own.

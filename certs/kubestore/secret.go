@@ -15,6 +15,11 @@ import (
 const (
 	// secretLimitBytes is what Kubernetes lets the values of a Secret have in all.
 	secretLimitBytes = 1 << 20
+	// reservedBytes are kept for certificates, keys and challenges: without a ledger a host is
+	// served, without a certificate it is not.
+	reservedBytes = secretLimitBytes / 4
+	// fenceLimit is what nobody counts to: a holder each second comes there in 34 years.
+	fenceLimit = 1 << 30
 	// keyLimitBytes is the longest key of a Secret.
 	keyLimitBytes = 253
 
@@ -100,7 +105,7 @@ func (x *secret) get(name string) (value []byte, ok bool) {
 	return value, ok
 }
 
-// put sets the value under name.
+// put sets the value under name, unless there is no room for it.
 func (x *secret) put(name string, value []byte) error {
 	key := keyOf(name)
 	if strings.HasPrefix(key, longKey) {
@@ -109,15 +114,25 @@ func (x *secret) put(name string, value []byte) error {
 	if x.data == nil {
 		x.data = make(map[string][]byte)
 	}
+	grows := len(value) > len(x.data[key])
 	x.data[key] = value
 	total := 0
 	for _, value := range x.data {
 		total += len(value)
 	}
-	if total > secretLimitBytes {
-		return fmt.Errorf("%w: %d bytes with %s, the limit is %d: %s", errTooLarge, total, name, secretLimitBytes, lessOfIt)
+	if limit := roomFor(name); total > limit && (grows || total > secretLimitBytes) {
+		return fmt.Errorf("%w: %d bytes with %s, the limit is %d: %s", errTooLarge, total, name, limit, lessOfIt)
 	}
 	return nil
+}
+
+// roomFor is how large the Secret may be with a value of this name.
+func roomFor(name string) int {
+	switch kind, _, _ := strings.Cut(name, "/"); kind {
+	case "cert", "account", "secret", "challenge":
+		return secretLimitBytes
+	}
+	return secretLimitBytes - reservedBytes
 }
 
 // names are those of our values. A key that somebody else put there has none.
@@ -143,7 +158,16 @@ func fenceNote(lease string) string {
 
 // fence is the newest fence of a lease that the Secret knows, 0 if there was none.
 func (x *secret) fence(lease string) uint64 {
-	n, _ := strconv.ParseUint(x.notes[fenceNote(lease)], 10, 64) // somebody's scribble is none
+	n, _ := strconv.ParseUint(x.notes[fenceNote(lease)], 10, 64)
+	return counted(n)
+}
+
+// counted is a fence that came by counting, 0 for somebody's scribble: the API refuses
+// leaseTransitions above 31 bits, so that one that is near them would end the lease for good.
+func counted(n uint64) uint64 {
+	if n > fenceLimit {
+		return 0
+	}
 	return n
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +20,9 @@ import (
 const (
 	callLimit        = 2 * time.Second
 	connectionsLimit = 8
-	// scanBatch is how many keys Redis looks at in one step of a List: it serves others in between.
-	scanBatch = 500
+	// scanBatch is how many keys Redis looks at in one step of a List, half a millisecond: it
+	// serves others in between.
+	scanBatch = 5000
 	// namesLimit bounds a List. A replica has a handful of names for each host.
 	namesLimit = 20_000
 )
@@ -63,6 +65,13 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callLimit)
 }
 
+// getScript returns the beginning of a value: KEYS value; ARGV how many bytes. GETRANGE
+// alone does not tell a missing value from an empty one, and GET would let whoever writes
+// 512 MB under a name have every replica read them.
+var getScript = redis.NewScript(`
+	if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+	return redis.call('GETRANGE', KEYS[1], 0, ARGV[1] - 1)`)
+
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	if err := errors.Join(ctx.Err(), store.CheckName(name)); err != nil {
@@ -70,7 +79,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	value, err := s.client.Get(ctx, s.prefix+name).Bytes()
+	value, err := getScript.Eval(ctx, s.client, []string{s.prefix + name}, store.MaxValueBytes+1).Text()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
@@ -79,7 +88,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	case len(value) > store.MaxValueBytes:
 		return nil, fmt.Errorf("%s: %s: over %d bytes", s, name, store.MaxValueBytes)
 	}
-	return value, nil
+	return []byte(value), nil
 }
 
 // Put implements store.Store.
@@ -119,10 +128,11 @@ func (s *Store) List(ctx context.Context, prefix string) (names []string, err er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	for cursor := uint64(0); ; {
-		keys, next, err := s.client.Scan(ctx, cursor, escapeGlob(s.prefix+prefix)+"*", scanBatch).Result()
+	for cursor, steps := uint64(0), 0; ; steps++ {
+		keys, next, err := s.scan(ctx, cursor, prefix)
+		if late := net.Error(nil); errors.As(err, &late) && late.Timeout() && steps > 0 {
+			return nil, fmt.Errorf("%s: list %s: after %d steps of %d keys: give the store a database of its own in the URL, as in /1: %w", s, prefix, steps, scanBatch, err)
+		}
 		if err != nil {
 			return nil, s.fault(ctx, "list "+prefix, err)
 		}
@@ -142,19 +152,33 @@ func (s *Store) List(ctx context.Context, prefix string) (names []string, err er
 	}
 }
 
+// scan is one step of a List. Each has its own limit, since Redis looks at all keys of the
+// database, which are others' too.
+func (s *Store) scan(ctx context.Context, cursor uint64, prefix string) (keys []string, next uint64, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.client.Scan(ctx, cursor, escapeGlob(s.prefix+prefix)+"*", scanBatch).Result()
+}
+
 // escapeGlob takes the meaning from the characters that Redis's MATCH knows.
 func escapeGlob(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
 }
 
+// noCluster is said where a lease and what is written under it would be on two nodes.
+const noCluster = "this is a node of a Redis Cluster, which cannot keep leases: name a Redis without cluster mode in the URL"
+
 // refusals are Redis's answers that somebody can do something about.
 var refusals = []struct{ code, mend string }{
 	{"WRONGPASS", "the user or the password was refused: check both in the URL"},
 	{"NOAUTH", "a password is needed: write it into the URL, redis://:PASSWORD@HOST"},
-	{"NOPERM", "the user may not do this: allow it GET, SET, DEL, SCAN, EVAL and the hash commands on keys that begin with the prefix"},
+	{"NOPERM", "the user may not do this: allow it GET, GETRANGE, EXISTS, SET, DEL, SCAN, EVAL and the hash commands on keys that begin with the prefix"},
 	{"LOADING", "Redis is still loading its data: it answers once it has"},
 	{"READONLY", "this is a replica, which takes no writes: name the primary in the URL"},
 	{"MISCONF", "Redis cannot save to its disk, and refuses writes until it can"},
+	{"CROSSSLOT", noCluster},
+	{"MOVED", noCluster},
+	{"CLUSTERDOWN", noCluster},
 	{"OOM", "Redis is at its memory limit: raise maxmemory, or let it evict others' keys"},
 }
 

@@ -73,6 +73,17 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// sent is how many bytes Redis has sent to its clients.
+func sent(t *testing.T, r *redisServer) (n int) {
+	t.Helper()
+	text, _ := r.ask(t, "INFO", "stats").(string)
+	_, rest, _ := strings.Cut(text, "total_net_output_bytes:")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return n
+}
+
 func TestKeys(t *testing.T) {
 	r := startRedis(t)
 	a, b := open(t, r.url()), open(t, r.url()+"?prefix=holdfast:other:")
@@ -102,6 +113,17 @@ func TestKeys(t *testing.T) {
 		r.ask(t, "SET", "holdfast:cert/large", strings.Repeat("x", store.MaxValueBytes+1))
 		if _, err := a.Get(within(t), "cert/large"); err == nil || !strings.Contains(err.Error(), "65536") {
 			t.Errorf("%v", err)
+		}
+	})
+	t.Run("one that is huge is not even read", func(t *testing.T) {
+		const size = 64 << 20
+		r.ask(t, "SETRANGE", "holdfast:cert/huge", fmt.Sprint(size), "x")
+		before := sent(t, r)
+		if _, err := a.Get(within(t), "cert/huge"); err == nil || !strings.Contains(err.Error(), "65536") {
+			t.Errorf("%v", err)
+		}
+		if n := sent(t, r) - before; n > size/100 {
+			t.Errorf("Redis sent %d bytes", n)
 		}
 	})
 }

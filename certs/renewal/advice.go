@@ -24,7 +24,7 @@ type advice struct {
 
 // advises tells whether there is anybody to ask about the certificate served.
 func (k *keeper) advises() bool {
-	return k.source.config.Adviser != nil && k.served != nil && len(k.served.TLS().Certificate) > 1
+	return k.source.config.Adviser != nil && k.served != nil && !k.foreign && len(k.served.TLS().Certificate) > 1
 }
 
 // seekAdvice asks the CA when it is time to.
@@ -77,7 +77,9 @@ func (k *keeper) advised(window Window) {
 		k.source.counts.adviceMoved.Add(1)
 		words += "; before, between " + stamp(before.Start) + " and " + stamp(before.End)
 	}
-	k.postpone = plan{}
+	if k.early == nil {
+		k.postpone = plan{}
+	}
 	k.tell(Event{Kind: EventAdvice, Serial: k.served.Serial, Words: words})
 	k.log().Info("the CA advises when to renew", "serial", k.served.Serial, "from", window.Start, "to", window.End,
 		"explanation", window.Explanation, "moved", before != nil)

@@ -16,7 +16,7 @@ import (
 // stopped it has been noted for the next turn, and for people.
 func (k *keeper) attempt(ctx context.Context, why Reason) error {
 	k.tryAfter(slotRetry)
-	free, ok := slot(ctx, k.source.orders, why == Asked)
+	free, ok := slot(ctx, k.source.orders, manual(why))
 	if !ok {
 		return errors.New("other hosts' orders come first")
 	}
@@ -49,7 +49,7 @@ func (k *keeper) desperate() bool {
 	if k.storeDown.IsZero() {
 		return false
 	}
-	if k.served == nil {
+	if k.served == nil || k.foreign {
 		return time.Since(k.storeDown) >= storeless
 	}
 	due := k.next().at
@@ -65,7 +65,7 @@ func (k *keeper) prepare(ctx context.Context, lease store.Lease, why Reason) (id
 		if k.unread {
 			return "", errors.New("the store cannot be read: " + k.fault.words)
 		}
-		if k.served != before && why != Asked && k.now().Before(k.next().at) {
+		if k.served != before && !manual(why) && k.now().Before(k.next().at) {
 			return "", nil // another replica has renewed
 		}
 		if err := k.readLedger(ctx); err != nil {
@@ -74,11 +74,11 @@ func (k *keeper) prepare(ctx context.Context, lease store.Lease, why Reason) (id
 		if k.unsaved {
 			k.writeLedger(ctx, lease)
 		}
-		if k.stop.active(k.now()) && (why != Asked || k.stop.Kind == holdRetryAfter) {
+		if k.stop.active(k.now()) && (!manual(why) || k.stop.Kind == holdRetryAfter) {
 			return "", k.stopped()
 		}
 	}
-	id, err = k.spend(ctx, lease)
+	id, err = k.spend(ctx, lease, why == Forced)
 	var stop *blocked
 	switch {
 	case errors.As(err, &stop):
@@ -112,6 +112,8 @@ func (k *keeper) stopWords() string {
 		return "the CA asked us to wait: " + k.why
 	case holdBudget:
 		return "the local budget is used up: " + k.why
+	case holdEarly:
+		return "what was issued is not valid yet by the clock: the replica that has it serves it then"
 	case holdClock:
 		return "the clock seems wrong: " + k.why
 	default:
@@ -136,8 +138,10 @@ func (k *keeper) order(ctx context.Context, lease store.Lease, why Reason, id st
 	case err == nil:
 		return k.receive(saving, lease, why, id, bundle)
 	case errors.Is(err, store.ErrLost):
-		k.lost(err)
-	case ctx.Err() != nil: // told to stop: nobody failed, and the order stays counted
+		k.lost(id, err)
+	case ctx.Err() != nil: // told to stop: nobody failed
+		k.brokenOff(id, err)
+		_ = k.saveBudget(saving, lease) // else the order stays counted as open
 	default:
 		k.budget.set(id, orderFailed)
 		k.refused(err)
@@ -146,11 +150,23 @@ func (k *keeper) order(ctx context.Context, lease store.Lease, why Reason, id st
 	return err
 }
 
-func (k *keeper) lost(err error) {
+// brokenOff gives an order that was not brought to its end the outcome that it may have
+// had. Restarts that each break one off would otherwise use up a week's certificates
+// without there being one.
+func (k *keeper) brokenOff(id string, err error) {
+	if errors.Is(err, ErrUnissued) {
+		k.budget.set(id, orderFailed)
+	}
+}
+
+// lost rests, as after a failure: a store that loses every lease would otherwise have an
+// order placed every second until the budget is used up.
+func (k *keeper) lost(id string, err error) {
+	k.brokenOff(id, err)
+	k.beginRest("the lease was lost while ordering", time.Time{})
 	k.source.counts.orders.add("lease-lost")
-	k.tell(Event{Kind: EventLost, Words: err.Error()})
-	k.failed("the lease was lost while ordering")
-	k.log().Warn("lost the lease while ordering: another replica may order", "error", err)
+	k.tell(Event{Kind: EventLost, Words: err.Error(), Until: k.stop.Until})
+	k.log().Warn("lost the lease while ordering: another replica may order", "error", err, "next_try", k.stop.Until)
 }
 
 // save stores the budget and the ledger after an order.
@@ -166,6 +182,9 @@ func (k *keeper) refused(err error) {
 	switch {
 	case errors.As(err, &refusal):
 		kind, retryAfter = refusal.Kind(), refusal.RetryAfter()
+		if kind != "rate-limited" {
+			retryAfter = earlier(retryAfter, k.now().Add(longestAway))
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		kind = "timeout"
 	}
@@ -174,15 +193,19 @@ func (k *keeper) refused(err error) {
 
 // rested writes a failure into the ledger and rests.
 func (k *keeper) rested(e Event, kind string, retryAfter time.Time) {
+	k.beginRest(e.Words, retryAfter)
+	e.Until = k.stop.Until
+	k.source.counts.orders.add(kind)
+	k.tell(e)
+	k.log().Error("could not get a certificate: what is served stays", "error", e.Words, "failures", k.ledger.Failures, "next_try", k.stop.Until)
+}
+
+func (k *keeper) beginRest(words string, retryAfter time.Time) {
 	k.ledger.Failures++
 	k.unsaved = true
 	k.ledger.Hold = restAfter(k.now(), k.ledger.Failures, k.life(), retryAfter, k.source.config.Random())
-	k.stop, k.why = k.ledger.Hold, e.Words
-	e.Until = k.stop.Until
-	k.source.counts.orders.add(kind)
-	k.failed(e.Words)
-	k.tell(e)
-	k.log().Error("could not get a certificate: what is served stays", "error", e.Words, "failures", k.ledger.Failures, "next_try", k.stop.Until)
+	k.stop, k.why = k.ledger.Hold, words
+	k.failed(words)
 }
 
 // issue calls the issuer, whose panic is a failure like another: the server goes on.
@@ -212,11 +235,14 @@ func (k *keeper) receive(ctx context.Context, lease store.Lease, why Reason, id 
 		k.rested(Event{Kind: EventProof, Words: err.Error()}, "proof", time.Time{})
 		return fmt.Errorf("what the CA issued is no good: %w", err)
 	}
-	if k.served != nil && fresh.NotAfter.Before(k.served.NotAfter) && !asked(why) {
+	if k.served != nil && !k.foreign && fresh.NotAfter.Before(k.served.NotAfter) && !asked(why) {
 		k.keepLonger(fresh)
 		return nil
 	}
-	err = k.put(ctx, "cert/"+k.host, bundle, lease)
+	if k.tooEarly(fresh) {
+		return k.holdBack(early{fresh, bundle, why})
+	}
+	err = k.put(ctx, k.entry("cert"), bundle, lease)
 	k.take(fresh, bundle, why, err)
 	return nil
 }
@@ -225,6 +251,7 @@ func (k *keeper) receive(ctx context.Context, lease store.Lease, why Reason, id 
 func (k *keeper) take(fresh *certs.Certificate, bundle []byte, why Reason, putErr error) {
 	old := k.served
 	k.serve(fresh, bundle, k.now())
+	k.gotAt = time.Now()
 	k.ledger.Failures, k.ledger.Hold, k.stop = 0, hold{}, hold{}
 	e := Event{Kind: EventIssued, Reason: why, Serial: fresh.Serial, NotAfter: fresh.NotAfter}
 	if old != nil {

@@ -33,7 +33,7 @@ type placed struct {
 	Outcome string    `json:"outcome"`
 }
 
-// hostBudget is the orders for a host, kept under "budget/HOST". An order is written
+// hostBudget is the orders for a host, kept under "budget/HOST" (see entry). An order is written
 // down before it is placed, so that a process that dies of each order it places still
 // stops after a few.
 type hostBudget struct {
@@ -146,11 +146,16 @@ func (a *accountBudget) take(now time.Time, window time.Duration, most int) (fre
 	if free, words = freed(recent, most, window, "orders of this account"); words != "" {
 		return free, words
 	}
+	a.count(now, most)
+	return time.Time{}, ""
+}
+
+// count notes an order, and forgets the oldest of more than most.
+func (a *accountBudget) count(now time.Time, most int) {
 	a.Orders = append(a.Orders, now.UTC().Truncate(time.Millisecond))
 	if extra := len(a.Orders) - most; extra > 0 {
 		a.Orders = slices.Delete(a.Orders, 0, extra)
 	}
-	return time.Time{}, ""
 }
 
 // parseBudget reads either record. A damaged one counts as empty.

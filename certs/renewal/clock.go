@@ -19,6 +19,8 @@ func (s *Source) watchClock(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.retired:
+			return
 		case <-ticker.C:
 		}
 		nowMono, nowWall := time.Now(), s.config.Now()

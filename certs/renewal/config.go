@@ -37,6 +37,11 @@ type Config struct {
 	Log    *slog.Logger
 	// Holder names this replica to people: host and process.
 	Holder string
+	// CA tells the CA from others whose certificates are in the same store: a few letters
+	// and digits of the store's alphabet, without '_'. It may be empty, for one of them. What
+	// is kept of a host is kept for each CA apart, since neither a certificate of another CA
+	// nor what that CA has refused says when this one should be asked.
+	CA string
 	// Account tells accounts at CAs apart in the store, in the store's alphabet: each
 	// has a budget of its own. It may be empty.
 	Account string

@@ -6,8 +6,10 @@ const (
 	// firstCooldown doubles with each failure up to longestCooldown.
 	firstCooldown   = time.Minute
 	longestCooldown = time.Hour
-	// longestRetryAfter bounds what a CA, or whoever answers in its place, can ask for.
+	// longestRetryAfter bounds what a CA can ask for by its limits, longestAway what anybody
+	// can who answers in its place: neither an operator nor force goes against it.
 	longestRetryAfter = 24 * time.Hour
+	longestAway       = time.Hour
 )
 
 // The kinds of hold.
@@ -17,6 +19,7 @@ const (
 	holdBudget     = "budget"
 	holdClock      = "clock"
 	holdShorter    = "shorter"
+	holdEarly      = "early" // what was issued begins later
 )
 
 // hold is until when a host places no order, and why.

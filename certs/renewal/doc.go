@@ -30,6 +30,11 @@
 //     to renew and the end of the certificate, or for 5 minutes where there is none.
 //   - A clock that finds what was issued just now expired.
 //
+// # Several CAs
+//
+// What is kept of a host is kept for each CA apart. Where there is nothing of this CA yet,
+// another's certificate is served until this one has issued.
+//
 // # What is served
 //
 // What was served stays served, expired or not, until a certificate comes that ends no

@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		w.ca.fault = func(int) error { return refusal{"rate-limited", until} }
 		r := w.start("a", nil, host)
 		pass(time.Minute)
-		if err := r.Renew(context.Background(), host); err == nil || !strings.Contains(err.Error(), "asked us to wait") {
+		if err := r.Renew(context.Background(), host, false); err == nil || !strings.Contains(err.Error(), "asked us to wait") {
 			t.Errorf("Renew: %v", err)
 		}
 		r.stop()
@@ -132,7 +132,7 @@ func TestProof(t *testing.T) {
 			pass(time.Minute)
 			first, stored := r.serial(), string(w.memory.value("cert/"+host))
 			w.ca.set(func() { w.ca.wrong = func(string) []byte { return wrong(w) } })
-			if err := r.Renew(context.Background(), host); err == nil {
+			if err := r.Renew(context.Background(), host, false); err == nil {
 				t.Error("Renew returned no error")
 			}
 			if first == "" || r.serial() != first || string(w.memory.value("cert/"+host)) != stored {
@@ -180,11 +180,11 @@ func TestBudget(t *testing.T) {
 		began := time.Now()
 		for range 3 {
 			pass(time.Minute)
-			if err := r.Renew(context.Background(), host); err != nil {
+			if err := r.Renew(context.Background(), host, false); err != nil {
 				t.Fatal(err)
 			}
 		}
-		err := r.Renew(context.Background(), host)
+		err := r.Renew(context.Background(), host, false)
 		var stop *blocked
 		if !errors.As(err, &stop) {
 			t.Fatalf("the fifth order: %v", err)
@@ -197,7 +197,7 @@ func TestBudget(t *testing.T) {
 			t.Errorf("status %+v", st)
 		}
 		pass(7 * day)
-		if err := r.Renew(context.Background(), host); err != nil {
+		if err := r.Renew(context.Background(), host, false); err != nil {
 			t.Errorf("after a week: %v", err)
 		}
 	})

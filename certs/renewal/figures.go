@@ -11,7 +11,7 @@ import (
 type Figures struct {
 	Hosts []HostFigures
 	// Orders counts attempts by what became of them: "issued"; the Kind of an issuer's
-	// Refusal, "timeout" or "error"; "proof" and "shorter" for what was issued and is not
+	// Refusal, "timeout" or "error"; "proof", "shorter" and "early" for what was issued and is not
 	// served; "lease-lost"; "budget" for those that were never placed. Few words, which
 	// are fit for a label.
 	Orders map[string]uint64

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type ca struct {
 	cert     *x509.Certificate
 	backdate time.Duration
 	takes    time.Duration // for one order
+	asked    bool          // to issue, when an order is broken off
 	told     chan struct{} // an order was placed
 
 	mu     sync.Mutex
@@ -115,7 +117,10 @@ func (i issuer) Issue(ctx context.Context, host string) ([]byte, error) {
 	}
 	Note(ctx, "challenge tls-alpn-01")
 	if !elapse(ctx, i.takes) {
-		return nil, context.Cause(ctx)
+		if i.asked {
+			return nil, context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnissued, context.Cause(ctx))
 	}
 	if fault != nil {
 		if err := fault(n); err != nil {

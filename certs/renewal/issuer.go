@@ -3,6 +3,7 @@ package renewal
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"time"
 )
 
@@ -11,9 +12,15 @@ import (
 // soon after its context does.
 type Issuer interface {
 	// Issue returns a certificate for host, with a key that was never used before, as a
-	// bundle that certs.ParseBundle reads. An error may be a Refusal.
+	// bundle that certs.ParseBundle reads. An error may be a Refusal, and is ErrUnissued
+	// where ctx ended before the CA was asked to issue.
 	Issue(ctx context.Context, host string) (bundle []byte, err error)
 }
+
+// ErrUnissued is that an order ended before the CA was asked to issue (RFC 8555 §7.4), so
+// that no certificate can have come of it: it counts as one that failed. An order that was
+// broken off without it counts as one that was issued.
+var ErrUnissued = errors.New("the CA was not asked to issue yet")
 
 // Refusal is what an Issuer's error may tell beside its words (errors.As).
 type Refusal interface {

@@ -3,6 +3,7 @@ package renewal
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,19 +33,24 @@ const (
 type keeper struct {
 	source    *Source
 	host      string
-	asks      chan chan error
+	asks      chan ask
 	jumps     chan time.Duration
 	published atomic.Pointer[certs.Certificate]
 	view      atomic.Pointer[view]
+	looked    chan struct{} // closed by markLooked, when the first look at the store has ended
 
-	served   *certs.Certificate
-	bundle   []byte    // of served
-	judged   []byte    // the bundle that the store gave last
-	lot      float64   // of served
-	obtained time.Time // when served was issued, by our clock; zero where not known
-	unstored bool      // served is not in the store
-	advice   advice
-	postpone plan // in place of what the schedule says, unless zero
+	markLooked func()
+	served     *certs.Certificate
+	bundle     []byte    // of served
+	judged     []byte    // the bundle that the store gave last
+	lot        float64   // of served
+	obtained   time.Time // when served was issued, by our clock; zero where not known
+	unstored   bool      // served is not in the store
+	foreign    bool      // served is another CA's
+	borrowed   bool      // such a one was looked for
+	advice     advice
+	early      *early // what is to be served later, at postpone
+	postpone   plan   // in place of what the schedule says, unless zero
 
 	ledger  ledger
 	unsaved bool // the store does not have the ledger's last rest
@@ -60,6 +66,7 @@ type keeper struct {
 
 	// By the monotonic clock.
 	lookAt, tryAt, storeAt time.Time
+	gotAt                  time.Time // when an order brought the certificate served
 	storeDown              time.Time // since when the store takes nothing, zero if it does
 	refusals               int       // of the store, since then
 }
@@ -71,23 +78,25 @@ type fault struct {
 }
 
 func newKeeper(s *Source, host string) *keeper {
-	k := &keeper{source: s, host: host, asks: make(chan chan error), jumps: make(chan time.Duration, 1)}
+	k := &keeper{source: s, host: host, asks: make(chan ask, 1), jumps: make(chan time.Duration, 1), looked: make(chan struct{})}
+	k.markLooked = sync.OnceFunc(func() { close(k.looked) })
 	k.show()
 	return k
 }
 
-// run takes turns until ctx is done.
+// run takes turns until ctx is done or the source is retired.
 func (k *keeper) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !k.source.isRetired() {
 		k.turn(ctx)
 		timer := time.NewTimer(k.rest())
 		select {
 		case <-ctx.Done():
+		case <-k.source.retired:
 		case <-timer.C:
 		case by := <-k.jumps:
 			k.clockSet(by)
-		case reply := <-k.asks:
-			reply <- k.renew(ctx)
+		case asked := <-k.asks:
+			asked.reply <- k.renew(ctx, asked)
 		}
 		timer.Stop()
 	}
@@ -97,25 +106,30 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) turn(ctx context.Context) {
 	if k.passed(k.lookAt) {
 		k.look(ctx)
+		k.markLooked()
 	}
+	k.takeHeld()
 	if k.unstored && k.passed(k.storeAt) {
 		k.storeAgain(ctx)
 	}
 	k.seekAdvice(ctx)
 	k.warn()
-	if why, now := k.wants(); now && ctx.Err() == nil {
+	if why, now := k.wants(); now && ctx.Err() == nil && !k.source.isRetired() {
 		_ = k.attempt(ctx, why) // it is in the ledger
 	}
 	k.show()
 }
 
 // renew orders because somebody asks for it.
-func (k *keeper) renew(ctx context.Context) error {
+func (k *keeper) renew(ctx context.Context, a ask) error {
 	defer k.show()
+	if k.served != nil && k.gotAt.After(a.at) {
+		return nil // the order that was under way has brought what was asked for
+	}
 	if k.stop.Kind == holdRetryAfter && k.stop.active(k.now()) {
 		return k.stopped()
 	}
-	return k.attempt(ctx, Asked)
+	return k.attempt(ctx, a.why)
 }
 
 // wants tells whether an order is to be placed now, and why.
@@ -132,6 +146,8 @@ func (k *keeper) next() plan {
 	switch {
 	case k.served == nil:
 		return plan{why: Missing}
+	case k.foreign:
+		return plan{why: Moved}
 	case k.postpone != plan{}:
 		return k.postpone
 	}
@@ -157,8 +173,8 @@ func (k *keeper) rest() time.Duration {
 
 // serve serves c from now on.
 func (k *keeper) serve(c *certs.Certificate, bundle []byte, obtained time.Time) {
-	k.served, k.bundle, k.obtained, k.lot = c, bundle, obtained, lot(c)
-	k.advice, k.postpone, k.warned, k.fault = advice{}, plan{}, warned{}, fault{}
+	k.served, k.bundle, k.obtained, k.lot, k.foreign = c, bundle, obtained, lot(c), false
+	k.advice, k.postpone, k.warned, k.fault, k.early = advice{}, plan{}, warned{}, fault{}, nil
 	k.ledger.Life = seconds(lifetime(c) / time.Second)
 	k.published.Store(c)
 	k.source.publish()
@@ -170,7 +186,7 @@ func (k *keeper) clockSet(by time.Duration) {
 	now := k.now()
 	k.stop = k.stop.settle(now)
 	k.ledger.Hold = k.ledger.Hold.settle(now)
-	if k.stop.Kind == holdBudget || k.stop.Kind == holdClock && now.Before(k.served.NotAfter) {
+	if k.stop.Kind == holdBudget || k.stop.Kind == holdClock && (k.served == nil || now.Before(k.served.NotAfter)) {
 		k.stop = hold{}
 	}
 	k.advice.askAt = time.Time{}
@@ -187,7 +203,7 @@ func (k *keeper) tell(e Event) {
 
 // life is the lifetime of the host's certificates, 0 where none is known.
 func (k *keeper) life() time.Duration {
-	if k.served != nil {
+	if k.served != nil && !k.foreign {
 		return lifetime(k.served)
 	}
 	return k.ledger.Life.duration()

@@ -23,9 +23,9 @@ func (k *keeper) get(ctx context.Context, name string) ([]byte, error) {
 	switch {
 	case err == nil || missing:
 		k.unread = false
-		k.source.reads.ended(k.source.config.Log, k.source.config.Store.String())
+		k.source.reads.ended(k.source.config.Log, k.source.config.Store.String(), name)
 	case ctx.Err() == nil:
-		k.broke(&k.source.reads, !k.unread, fmt.Errorf("reading %s: %w", name, err))
+		k.broke(&k.source.reads, name, !k.unread, fmt.Errorf("reading %s: %w", name, err))
 		k.unread = true
 	}
 	return value, err
@@ -83,7 +83,7 @@ func (k *keeper) storePause() time.Duration {
 
 func (k *keeper) writeFailed(err error) {
 	k.refusals++
-	k.broke(&k.source.writes, k.storeDown.IsZero(), err)
+	k.broke(&k.source.writes, k.host, k.storeDown.IsZero(), err)
 	if k.storeDown.IsZero() {
 		k.storeDown = time.Now()
 	}
@@ -92,22 +92,22 @@ func (k *keeper) writeFailed(err error) {
 // written notes that the store took what it was given.
 func (k *keeper) written() {
 	k.storeDown, k.refusals = time.Time{}, 0
-	k.source.writes.ended(k.source.config.Log, k.source.config.Store.String())
+	k.source.writes.ended(k.source.config.Log, k.source.config.Store.String(), k.host)
 }
 
-func (k *keeper) broke(o *outage, first bool, err error) {
+func (k *keeper) broke(o *outage, name string, first bool, err error) {
 	if first {
 		k.tell(Event{Kind: EventStore, Words: err.Error()})
 	}
 	k.failed("the store failed: " + err.Error())
 	k.source.counts.storeErrors.Add(1)
-	o.began(k.source.config.Log, k.source.config.Store.String(), err.Error())
+	o.began(k.source.config.Log, k.source.config.Store.String(), name, err.Error())
 }
 
 // readLedger takes in what the store has of the host's past. What another replica wrote
 // goes before what we remember, unless ours could not be written.
 func (k *keeper) readLedger(ctx context.Context) error {
-	value, err := k.get(ctx, "ledger/"+k.host)
+	value, err := k.get(ctx, k.entry("ledger"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (k *keeper) readLedger(ctx context.Context) error {
 		k.ledger.Failures, k.ledger.Hold = stored.Failures, stored.Hold
 	}
 	k.unsaved = k.unsaved || moved // or it would be moved again with the next try
-	if k.served == nil {
+	if k.served == nil || k.foreign {
 		k.ledger.Life = stored.Life
 	}
 	if k.ledger.Hold.active(k.now()) && !k.stop.active(k.now()) {
@@ -141,7 +141,7 @@ func (k *keeper) readLedger(ctx context.Context) error {
 func (k *keeper) writeLedger(ctx context.Context, lease store.Lease) {
 	value, err := k.ledger.encode()
 	if err == nil {
-		err = k.put(ctx, "ledger/"+k.host, value, lease)
+		err = k.put(ctx, k.entry("ledger"), value, lease)
 	}
 	k.unsaved = err != nil
 }
@@ -155,10 +155,11 @@ func (k *keeper) storeAgain(ctx context.Context) {
 	}
 	defer k.release(ctx, lease)
 	k.look(ctx) // another may have stored a better one since
+	k.unstored = k.unstored && k.storable()
 	if !k.unstored || k.unread || ctx.Err() != nil {
 		return
 	}
-	if k.put(ctx, "cert/"+k.host, k.bundle, lease) != nil {
+	if k.put(ctx, k.entry("cert"), k.bundle, lease) != nil {
 		return
 	}
 	k.written()

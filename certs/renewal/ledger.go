@@ -1,6 +1,7 @@
 package renewal
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/holdfast-server/holdfast/certs/store"
 )
 
 const (
@@ -18,6 +17,9 @@ const (
 	ledgerEvents = 50
 	// ledgerWordsBytes bounds one event's words: a CA's problem document may be long.
 	ledgerWordsBytes = 500
+	// ledgerBytes bounds what the store keeps of a host. In Kubernetes all hosts share 1 MiB
+	// with their certificates, and an outage of the CA fills all ledgers at once.
+	ledgerBytes = 4 << 10
 )
 
 // The kinds of Event.
@@ -60,7 +62,7 @@ type Event struct {
 	Words string `json:"words,omitempty"`
 }
 
-// ledger is what is kept of a host under "ledger/HOST", written only under its lease.
+// ledger is what is kept of a host under "ledger/HOST" (see entry), written only under its lease.
 type ledger struct {
 	// Failures counts orders that failed since the last that did not.
 	Failures int     `json:"failures,omitempty"`
@@ -139,13 +141,16 @@ func parseLedger(value []byte) (ledger, error) {
 	return l, nil
 }
 
-// encode returns l as the store keeps it, without its oldest events where JSON's escapes
-// have made it too long for a value.
+// encode returns l as the store keeps it, without its oldest events where they take too
+// much room.
 func (l *ledger) encode() ([]byte, error) {
-	for kept := *l; ; kept.Events = kept.Events[len(kept.Events)/2+1:] {
-		value, err := json.Marshal(&kept)
-		if err != nil || len(value) <= store.MaxValueBytes || len(kept.Events) == 0 {
-			return value, err
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // six bytes for one, where no page shows it
+	for kept := *l; ; kept.Events = kept.Events[1:] {
+		text.Reset()
+		if err := encoder.Encode(&kept); err != nil || text.Len() <= ledgerBytes || len(kept.Events) == 0 {
+			return text.Bytes(), err
 		}
 	}
 }
@@ -222,10 +227,14 @@ func (r Reason) words() string {
 	switch r {
 	case Missing:
 		return "because there was none"
+	case Moved:
+		return "because the one in use is another CA's"
 	case Advised:
 		return "because the CA asked for it"
 	case Asked:
 		return "because an operator asked for it"
+	case Forced:
+		return "because an operator asked for it, beside the budget"
 	default:
 		return "because its time had come"
 	}

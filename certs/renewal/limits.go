@@ -11,7 +11,7 @@ type Limits struct {
 	OrdersAtOnce int
 	// IssuedPerHost [4] certificates are ordered for a host within 7 days, or within a
 	// certificate's lifetime where that is less than half of it. An order of unknown
-	// outcome counts as one issued.
+	// outcome counts as one issued, unless its end was ErrUnissued.
 	IssuedPerHost int
 	// FailedPerHost [4] orders for a host may fail within an hour.
 	FailedPerHost int

@@ -17,16 +17,23 @@ func (k *keeper) look(ctx context.Context) {
 	if !ok {
 		return
 	}
-	bundle, err := k.get(ctx, "cert/"+k.host)
+	bundle, err := k.get(ctx, k.entry("cert"))
 	release()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		k.judged = nil
-		k.unstored = k.served != nil // it was removed, or never arrived
+		k.unstored = k.storable() // it was removed, or never arrived
+		k.borrow(ctx)
 	case err != nil: // get has noted it
 	default:
 		k.judge(ctx, bundle)
 	}
+}
+
+// storable tells whether what is served belongs in the store. What has ended does not: it
+// would be written again and again where the store drops it.
+func (k *keeper) storable() bool {
+	return k.served != nil && !k.foreign && k.now().Before(k.served.NotAfter)
 }
 
 func (k *keeper) lookPause() time.Duration {
@@ -54,19 +61,22 @@ func (k *keeper) judge(ctx context.Context, bundle []byte) {
 			return // no verdict
 		}
 		k.judged = bundle
-		k.unstored = k.served != nil // ours in its place
+		k.unstored = k.storable() // ours in its place
 		k.tell(Event{Kind: EventBadEntry, Words: err.Error()})
 		k.failed("the stored certificate is no good: " + err.Error())
 		k.log().Error("the stored certificate is no good, and counts as missing", "error", err)
 		return
 	}
+	if k.tooEarly(found) {
+		return // it is judged again with each look
+	}
 	k.judged = bundle
-	if k.served != nil && found.Leaf().Equal(k.served.Leaf()) {
+	if k.served != nil && !k.foreign && found.Leaf().Equal(k.served.Leaf()) {
 		k.unstored = false
 		return
 	}
 	// Of two that end together it is the store's, so that all replicas agree.
-	if k.served == nil || !found.NotAfter.Before(k.served.NotAfter) || k.vouched(ctx, found) {
+	if k.served == nil || k.foreign || !found.NotAfter.Before(k.served.NotAfter) || k.vouched(ctx, found) {
 		k.takeOver(ctx, found, bundle)
 		return
 	}
@@ -76,7 +86,12 @@ func (k *keeper) judge(ctx context.Context, bundle []byte) {
 // sound returns the certificate of a bundle if it can be served for the host, whatever
 // its dates.
 func (k *keeper) sound(ctx context.Context, bundle []byte) (*certs.Certificate, error) {
-	c, err := certs.ParseBundle(k.source.config.Name, bundle)
+	return k.soundOf(ctx, k.source.config.Name, bundle)
+}
+
+// soundOf is sound, for what whose origin is called source.
+func (k *keeper) soundOf(ctx context.Context, source string, bundle []byte) (*certs.Certificate, error) {
+	c, err := certs.ParseBundle(source, bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +112,7 @@ func (k *keeper) vouched(ctx context.Context, found *certs.Certificate) bool {
 	if !found.NotBefore.After(k.served.NotBefore) {
 		return false
 	}
-	value, err := k.get(ctx, "ledger/"+k.host)
+	value, err := k.get(ctx, k.entry("ledger"))
 	if err != nil {
 		return false
 	}
@@ -108,9 +123,6 @@ func (k *keeper) vouched(ctx context.Context, found *certs.Certificate) bool {
 	issued, ok := stored.issued(found.Serial)
 	return ok && asked(issued.Reason)
 }
-
-// asked tells whether somebody wanted another certificate, whenever it ends.
-func asked(why Reason) bool { return why == Asked || why == Advised }
 
 // takeOver serves what the store has.
 func (k *keeper) takeOver(ctx context.Context, found *certs.Certificate, bundle []byte) {

@@ -123,7 +123,7 @@ func TestReplicas(t *testing.T) {
 		a, b := w.start("a", nil, host), w.start("b", nil, host)
 		pass(10 * time.Second)
 		w.ca.set(func() { w.ca.life = 6 * day })
-		if err := b.Renew(context.Background(), host); err != nil {
+		if err := b.Renew(context.Background(), host, false); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Minute)
@@ -138,7 +138,7 @@ func TestReplicas(t *testing.T) {
 		pass(time.Second)
 		b := w.start("web-2", nil, host)
 		pass(time.Second)
-		if err := b.Renew(context.Background(), host); err == nil || b.status().WaitsFor != "another holder has the lease: web-1" {
+		if err := b.Renew(context.Background(), host, false); err == nil || b.status().WaitsFor != "another holder has the lease: web-1" {
 			t.Errorf("Renew: %v; status %+v", err, b.status())
 		}
 	})

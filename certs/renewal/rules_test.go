@@ -167,17 +167,21 @@ func TestAccountBudget(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
-	t.Run("holds the last 50 events, which fit the store", func(t *testing.T) {
+	t.Run("holds the last 50 events, of which the store keeps what fits 4 kB", func(t *testing.T) {
 		var l ledger
 		for i := range 200 {
 			l.add(Event{At: epoch.Add(time.Duration(i) * time.Minute), Kind: EventFailed, Holder: "web-1", Words: strings.Repeat("é", 2000)})
 		}
 		value, err := l.encode()
-		if err != nil || len(l.Events) != 50 || len(value) > store.MaxValueBytes {
+		if err != nil || len(l.Events) != 50 || len(value) > ledgerBytes || len(value) < ledgerBytes-ledgerWordsBytes-200 {
 			t.Fatalf("%d events, %d bytes, %v", len(l.Events), len(value), err)
 		}
 		if !l.Events[49].At.Equal(epoch.Add(199 * time.Minute)) {
 			t.Error("it is not the last that were kept")
+		}
+		kept, err := parseLedger(value)
+		if err != nil || len(kept.Events) == 0 || !kept.Events[len(kept.Events)-1].At.Equal(epoch.Add(199*time.Minute)) {
+			t.Errorf("%+v, %v", kept.Events, err)
 		}
 	})
 	t.Run("fits the store whatever a CA's words are, and shows no control characters", func(t *testing.T) {
@@ -187,7 +191,7 @@ func TestLedger(t *testing.T) {
 			l.Events[i].Words += strings.Repeat("<", 500)
 		}
 		value, err := l.encode()
-		if err != nil || len(value) > store.MaxValueBytes || strings.Contains(l.Events[0].Words, "\x1b") {
+		if err != nil || len(value) > ledgerBytes || strings.Contains(l.Events[0].Words, "\x1b") {
 			t.Errorf("%d bytes, %v, %q", len(value), err, l.Events[0].Words)
 		}
 		if kept, err := parseLedger(value); err != nil || len(kept.Events) == 0 || !kept.Events[len(kept.Events)-1].At.Equal(l.Events[ledgerEvents-1].At) {

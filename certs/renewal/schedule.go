@@ -15,12 +15,16 @@ type Reason string
 const (
 	// Missing: there is no certificate for the host.
 	Missing Reason = "missing"
+	// Moved: the one served is another CA's.
+	Moved Reason = "moved"
 	// Due: the share of its life has passed after which a certificate is renewed.
 	Due Reason = "due"
 	// Advised: the CA asks for it (RFC 9773).
 	Advised Reason = "advised"
 	// Asked: an operator did.
 	Asked Reason = "asked"
+	// Forced: an operator did, whatever our own budget says.
+	Forced Reason = "forced"
 )
 
 // shortLife is below what a certificate is renewed after half of its life, not after

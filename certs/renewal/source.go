@@ -3,7 +3,6 @@ package renewal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -31,6 +30,8 @@ type Source struct {
 	writes  outage
 	begun   sync.Once
 	ended   chan struct{}
+	retire  sync.Once
+	retired chan struct{}
 }
 
 // New returns a source for the hosts of config, which serves nothing until Run has found
@@ -48,6 +49,7 @@ func New(config Config) (*Source, error) {
 		lookups: make(chan struct{}, lookupsAtOnce),
 		account: make(chan struct{}, 1),
 		ended:   make(chan struct{}),
+		retired: make(chan struct{}),
 	}
 	s.counts.orders.init()
 	s.reads.what, s.writes.what = "reading", "writing"
@@ -66,8 +68,8 @@ func (s *Source) Certificates() []*certs.Certificate { return s.shelf.Certificat
 func (s *Source) OnChange(f func()) { s.shelf.OnChange(f) }
 
 // Run finds or orders each host's certificate and keeps it fresh. It returns nil once
-// ctx is done and what it was saving is saved, at the latest after 10 s. It may be
-// called once.
+// ctx is done and what it was saving is saved, at the latest after 10 s; also once Retire
+// was called and the orders under way have come to their ends. It may be called once.
 func (s *Source) Run(ctx context.Context) error {
 	first := false
 	s.begun.Do(func() { first = true })
@@ -84,34 +86,30 @@ func (s *Source) Run(ctx context.Context) error {
 	return nil
 }
 
-// Renew orders a certificate for host now, whether or not it is time, and returns when it
-// is served. What stops it is the error: another replica that is ordering, the budget, the
-// time that the CA asked us to wait, the store, the CA's refusal. A cooldown of our own
-// does not. A ctx that ends stops the waiting; an order under way goes on.
-func (s *Source) Renew(ctx context.Context, host string) error {
-	name, err := certs.HostName(host)
-	if err != nil {
-		return err
+// AwaitLook returns once Run has looked for each host in the store, and what it found is
+// served, or with ctx's error. A server that follows another waits for it before it accepts:
+// what the other served must not meet an alert.
+func (s *Source) AwaitLook(ctx context.Context) error {
+	for _, k := range s.keepers {
+		select {
+		case <-k.looked:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	k := s.byHost[name]
-	if k == nil {
-		return fmt.Errorf("no certificate is kept for %s: it is not one of the configured hosts", name)
-	}
-	reply := make(chan error, 1)
+	return nil
+}
+
+// Retire has no further order placed. One that is under way goes on until Run's context
+// ends: the CA counts what it has begun, and what it brings is the next start's too.
+func (s *Source) Retire() { s.retire.Do(func() { close(s.retired) }) }
+
+func (s *Source) isRetired() bool {
 	select {
-	case k.asks <- reply:
-	case <-s.ended:
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	select {
-	case err := <-reply:
-		return err
-	case <-s.ended:
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-s.retired:
+		return true
+	default:
+		return false
 	}
 }
 

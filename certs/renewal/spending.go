@@ -31,21 +31,22 @@ func (b *blocked) Error() string {
 
 // spend counts an order that is about to be placed, here and in the store, and returns
 // its id. The error is blocked, or the store's; what could not be
-// counted in the store is counted here all the same when the order is placed without it.
-func (k *keeper) spend(ctx context.Context, lease store.Lease) (id string, err error) {
+// counted in the store is counted here all the same when the order is placed without it. Force counts
+// the order and is blocked by nothing.
+func (k *keeper) spend(ctx context.Context, lease store.Lease, force bool) (id string, err error) {
 	if err := k.readBudget(ctx); err != nil && lease != nil {
 		return "", err
 	}
 	now := k.now().UTC().Truncate(time.Millisecond)
 	moved := k.budget.tidy(now, k.life())
-	if free, words := k.budget.check(k.life(), k.source.config.Limits); now.Before(free) {
+	if free, words := k.budget.check(k.life(), k.source.config.Limits); now.Before(free) && !force {
 		if moved && lease != nil {
 			_ = k.saveBudget(ctx, lease) // else it is moved again with the next try
 		}
 		return "", &blocked{free, words}
 	}
 	if lease != nil {
-		if err := k.spendAccount(ctx, now); err != nil {
+		if err := k.spendAccount(ctx, now, force); err != nil {
 			return "", err
 		}
 	}
@@ -62,7 +63,7 @@ func (k *keeper) spend(ctx context.Context, lease store.Lease) (id string, err e
 }
 
 func (k *keeper) readBudget(ctx context.Context) error {
-	value, err := k.get(ctx, "budget/"+k.host)
+	value, err := k.get(ctx, k.entry("budget"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -82,12 +83,12 @@ func (k *keeper) saveBudget(ctx context.Context, lease store.Lease) error {
 	if err != nil {
 		return err
 	}
-	return k.put(ctx, "budget/"+k.host, value, lease)
+	return k.put(ctx, k.entry("budget"), value, lease)
 }
 
 // spendAccount counts the order for the account, whose record all hosts and replicas
 // share: hence a lease of its own, for the moment that it takes.
-func (k *keeper) spendAccount(ctx context.Context, now time.Time) error {
+func (k *keeper) spendAccount(ctx context.Context, now time.Time, force bool) error {
 	s := k.source
 	free, ok := slot(ctx, s.account, true)
 	if !ok {
@@ -111,6 +112,10 @@ func (k *keeper) spendAccount(ctx context.Context, now time.Time) error {
 	err = nil
 	moved := record.tidy(now)
 	next, words := record.take(now, windowFor(accountWindow, k.life()), s.config.Limits.OrdersPerAccount)
+	if words != "" && force {
+		record.count(now, s.config.Limits.OrdersPerAccount)
+		words = ""
+	}
 	if words == "" || moved {
 		value, err = json.Marshal(record)
 		if err == nil {

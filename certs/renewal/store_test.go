@@ -44,6 +44,30 @@ func TestStart(t *testing.T) {
 		}
 		wantOrders(t, w.ca, 1, 1)
 	})
+	bubble(t, "after the first look what another left is served, also under the name of the CA", func(t *testing.T) {
+		w := newWorld(t, 90*day)
+		a := w.start("a", func(c *Config) { c.CA = "ca.example" }, host)
+		pass(time.Minute)
+		a.stop()
+		r := w.start("b", func(c *Config) {
+			c.CA = "ca.example"
+			c.Store.(*replicaStore).fail(func(context.Context, string, string) error { time.Sleep(time.Second); return nil })
+		}, host, "new.example.org")
+		if err := r.AwaitLook(t.Context()); err != nil || r.serial() == "" {
+			t.Errorf("%v, serves %q", err, r.serial())
+		}
+	})
+	bubble(t, "a store that hangs is waited for no longer than the caller likes", func(t *testing.T) {
+		r := newWorld(t, 90*day).start("a", func(c *Config) {
+			c.Limits.StoreCall = time.Hour
+			c.Store.(*replicaStore).fail(hanging)
+		}, host)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := r.AwaitLook(ctx); err != context.DeadlineExceeded {
+			t.Error(err)
+		}
+	})
 	bubble(t, "an expired certificate is served until there is another", func(t *testing.T) {
 		w := newWorld(t, 90*day)
 		w.expiredAllowed = true
@@ -82,11 +106,11 @@ func TestStart(t *testing.T) {
 		if err := r.Run(context.Background()); err == nil {
 			t.Error("a second Run returned no error")
 		}
-		if err := r.Renew(context.Background(), "unknown.example"); err == nil {
+		if err := r.Renew(context.Background(), "unknown.example", false); err == nil {
 			t.Error("Renew of an unknown host returned no error")
 		}
 		r.stop()
-		if err := r.Renew(context.Background(), host); err == nil {
+		if err := r.Renew(context.Background(), host, false); err == nil {
 			t.Error("Renew after the end returned no error")
 		}
 	})

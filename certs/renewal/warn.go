@@ -18,7 +18,7 @@ func (k *keeper) warn() {
 	late := k.next().at.Add(lifetime(c) / overdueShare)
 	k.warnOnce(&k.warned.notYet, now.Before(c.NotBefore), EventNotYet,
 		"the certificate served is not valid yet by this machine's clock: set the clock, or wait")
-	k.warnOnce(&k.warned.overdue, !now.Before(late) && now.Before(c.NotAfter), EventOverdue,
+	k.warnOnce(&k.warned.overdue, !k.foreign && !now.Before(late) && now.Before(c.NotAfter), EventOverdue,
 		"the renewal of a certificate is overdue")
 	k.warnOnce(&k.warned.quarter, lifeShare(c, now) >= 0.75 && now.Before(c.NotAfter), EventExpiring,
 		"a certificate has less than a quarter of its life left")

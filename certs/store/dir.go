@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,26 +117,8 @@ func (d *Dir) Get(ctx context.Context, name string) ([]byte, error) {
 	return value, nil
 }
 
-// readRegular waits for no named pipe, and reads no more than a value can be.
-func readRegular(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // read only: nothing to lose
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	value, err := io.ReadAll(io.LimitReader(f, MaxValueBytes+1))
-	if err == nil && len(value) > MaxValueBytes {
-		return nil, fmt.Errorf("over %d bytes", MaxValueBytes)
-	}
-	return value, err
-}
+// readRegular reads no more than a value can be.
+func readRegular(path string) ([]byte, error) { return certs.ReadRegular(path, MaxValueBytes) }
 
 // Put implements Store.
 func (d *Dir) Put(ctx context.Context, name string, value []byte, under Lease) error {

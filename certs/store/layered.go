@@ -71,7 +71,7 @@ type Layers struct {
 // Writes go to memory and Local at once, then to Remote. What a layer did not take is served from
 // memory and tried again by Run, under the same lease; the write returns ErrUnsynced then.
 //
-// A value that Check refuses counts as missing. Local moves it aside, of Remote's a copy
+// A value that Check refuses with another error than ErrOutdated counts as missing. Local moves it aside, of Remote's a copy
 // is kept aside. Names that are missing in Remote and here in a copy are put back, since a
 // cache that lost its memory must not cost certificates; hence names that are not Passing
 // should be deleted only while no other replica has a copy.

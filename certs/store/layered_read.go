@@ -127,14 +127,24 @@ func (l *Layered) fly(name string, e *entry, f *flight) {
 
 // fetch asks the layers, and tells what one lacks of what another has.
 func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err error) {
-	own, ownErr := l.fetchOwn(name, e)
+	late := l.local != nil && l.local.skipped() // a disk that hangs is asked when nothing else answers
+	own, ownErr := l.fetchOwn(name, e, late)
 	if l.remote == nil {
+		if late && own == nil {
+			own, ownErr = l.fetchOwn(name, e, false)
+		}
 		return own, nil, ownErr
 	}
 	if own != nil && l.remote.skipped() {
 		return own, nil, nil
 	}
 	theirs, err := l.look(l.remote, name)
+	if late && own == nil && err == nil {
+		return theirs, nil, nil // a later read compares it to the copy, which may be newer
+	}
+	if late && own == nil {
+		own, _ = l.fetchOwn(name, e, false)
+	}
 	switch {
 	case err == nil && own != nil && l.newer != nil && l.newer(name, own, theirs):
 		return own, &debt{remote: true, doubtful: true, since: time.Now()}, nil
@@ -142,6 +152,8 @@ func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err er
 		return theirs, &debt{local: true, since: time.Now()}, nil
 	case err == nil:
 		return theirs, nil, nil
+	case isMissing(err) && own != nil && l.outdated(name, own):
+		return own, nil, nil
 	case isMissing(err) && own != nil && !l.passes(name):
 		return own, &debt{remote: true, doubtful: true, since: time.Now()}, nil
 	case isMissing(err):
@@ -156,10 +168,10 @@ func (l *Layered) fetch(name string, e *entry) (value []byte, owed *debt, err er
 }
 
 // fetchOwn is what this machine has: the local copy, else what memory remembers, unless
-// the local copy is the truth and is gone.
-func (l *Layered) fetchOwn(name string, e *entry) ([]byte, error) {
+// the local copy is the truth and is gone. late passes by the local copy.
+func (l *Layered) fetchOwn(name string, e *entry, late bool) ([]byte, error) {
 	err := missing(name)
-	if l.keptLocally(name) {
+	if l.keptLocally(name) && !late {
 		var value []byte
 		value, err = l.look(l.local, name)
 		if err == nil || l.remote == nil && isMissing(err) {
@@ -170,7 +182,7 @@ func (l *Layered) fetchOwn(name string, e *entry) ([]byte, error) {
 	remembered := slices.Clone(e.value)
 	l.mu.Unlock()
 	switch {
-	case remembered != nil && (l.check == nil || l.check(name, remembered) == nil):
+	case l.usable(name, remembered):
 		return remembered, nil
 	case errors.Is(err, errBad):
 		return nil, missing(name)
@@ -193,13 +205,29 @@ func (l *Layered) look(y *layer, name string) ([]byte, error) {
 	}
 	if fault := l.check(name, value); fault != nil {
 		l.refuse(y, name, value, fault)
-		return nil, errBad
+		if !errors.Is(fault, ErrOutdated) {
+			return nil, errBad
+		}
 	}
 	return value, nil
 }
 
+// usable tells whether memory may answer with a value, which was sound when it came.
+func (l *Layered) usable(name string, value []byte) bool {
+	if value == nil || l.check == nil {
+		return value != nil
+	}
+	fault := l.check(name, value)
+	return fault == nil || errors.Is(fault, ErrOutdated)
+}
+
+// outdated tells whether a value is a certificate that has ended, which is brought nowhere.
+func (l *Layered) outdated(name string, value []byte) bool {
+	return l.check != nil && errors.Is(l.check(name, value), ErrOutdated)
+}
+
 // refuse puts a value aside, once, and says so, once. A certificate that has ended stays
-// where it is: it may be the clock.
+// where it is, and is used: it may be the clock, and there may be no other.
 func (l *Layered) refuse(y *layer, name string, value []byte, fault error) {
 	sum := sha256.Sum256(append([]byte(y.name+" "+name+"\n"), value...))
 	l.mu.Lock()
@@ -208,15 +236,19 @@ func (l *Layered) refuse(y *layer, name string, value []byte, fault error) {
 		clear(l.bad)
 	}
 	l.bad[sum] = true
-	if !known {
+	if !known && !errors.Is(fault, ErrOutdated) {
 		l.aside++
 	}
 	l.mu.Unlock()
 	if known {
 		return
 	}
+	if errors.Is(fault, ErrOutdated) {
+		l.log.Warn("a certificate in the store has ended", "layer", y.name, "store", y.store.String(), "name", name, "error", fault)
+		return
+	}
 	l.log.Warn("a value in the certificate store is not used", "layer", y.name, "store", y.store.String(), "name", name, "error", fault)
-	if errors.Is(fault, ErrOutdated) || l.local == nil {
+	if l.local == nil {
 		return
 	}
 	keeper, ok := l.local.store.(keepsAside)

@@ -137,15 +137,10 @@ func (l *Layered) payAll(ctx context.Context) {
 }
 
 func (l *Layered) payName(ctx context.Context, name string) error {
-	e := l.hold(name)
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.letGo(name, e)
-	}()
-	if err := e.beginWrite(ctx); err != nil {
+	e, end, err := l.beginWrite(ctx, name)
+	if err != nil {
 		return err
 	}
-	defer e.endWrite()
+	defer end()
 	return l.pay(ctx, name, e)
 }

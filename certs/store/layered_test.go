@@ -208,6 +208,66 @@ func TestLayeredReads(t *testing.T) {
 			b.local.heal()
 		})
 	})
+	t.Run("a disk that hangs costs one wait, and then nothing", func(t *testing.T) {
+		inBubble(t, false, func(t *testing.T, b *bench) {
+			mustPut(t, &b.remote.Memory, "cert/example.org", "1")
+			mustPut(t, &b.remote.Memory, "cert/example.com", "1")
+			b.local.hang()
+			if d := took(func() { holds(t, b, "cert/example.org", "1") }); d != time.Second {
+				t.Errorf("it took %v", d)
+			}
+			if d := took(func() { holds(t, b, "cert/example.com", "1") }); d != 0 {
+				t.Errorf("the next name took %v", d)
+			}
+			b.local.heal()
+		})
+	})
+	t.Run("a disk that failed a moment ago is asked for what is nowhere else", func(t *testing.T) {
+		inBubble(t, false, func(t *testing.T, b *bench) {
+			mustPut(t, &b.remote.Memory, "cert/example.org", "1")
+			mustPut(t, &b.local.Memory, "cert/example.com", "1")
+			b.local.hang()
+			holds(t, b, "cert/example.org", "1")
+			b.local.heal()
+			holds(t, b, "cert/example.com", "1")
+		})
+	})
+	t.Run("a copy that is newer outlives that its disk failed", func(t *testing.T) {
+		inBubble(t, false, func(t *testing.T, b *bench) {
+			mustPut(t, &b.remote.Memory, "cert/example.org", "1")
+			mustPut(t, &b.remote.Memory, "cert/example.com", "1")
+			mustPut(t, &b.local.Memory, "cert/example.com", "2")
+			b.local.hang()
+			holds(t, b, "cert/example.org", "1")
+			holds(t, b, "cert/example.com", "1")
+			b.local.heal()
+			synctest.Wait()
+			has(t, &b.local.Memory, "cert/example.com", "2")
+			time.Sleep(2 * time.Second)
+			holds(t, b, "cert/example.com", "2")
+		})
+	})
+	t.Run("a disk alone that hangs costs one wait for what memory has", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			disk := &shaky{free: make(chan struct{})}
+			l := store.NewLayered(store.Layers{Local: disk})
+			mustPut(t, l, "cert/example.org", "1")
+			mustPut(t, l, "cert/example.com", "1")
+			mustPut(t, &disk.Memory, "cert/other.example", "1")
+			time.Sleep(time.Minute)
+			disk.hang()
+			for i, name := range []string{"cert/example.org", "cert/example.com"} {
+				if d := took(func() { holds(t, l, name, "1") }); d != []time.Duration{time.Second, 0}[i] {
+					t.Errorf("%s took %v", name, d)
+				}
+			}
+			disk.heal()
+			holds(t, l, "cert/other.example", "1")
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 	t.Run("without any answer it is an error, and not a missing value", func(t *testing.T) {
 		inBubble(t, false, func(t *testing.T, b *bench) {
 			b.remote.breakDown(errBroken)
@@ -303,11 +363,12 @@ func TestLayeredRefuses(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a certificate that has ended is not moved: it may be the clock", func(t *testing.T) {
-		inBubble(t, false, func(t *testing.T, b *bench) {
+	t.Run("a certificate that has ended is returned, and brought nowhere: it may be the clock", func(t *testing.T) {
+		inBubble(t, true, func(t *testing.T, b *bench) {
 			mustPut(t, &b.local.Memory, "cert/example.org", "old")
-			if _, err := b.Get(t.Context(), "cert/example.org"); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%v", err)
+			holds(t, b, "cert/example.org", "old")
+			if _, err := b.remote.Memory.Get(t.Context(), "cert/example.org"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("in the remote store: %v", err)
 			}
 			has(t, &b.local.Memory, "cert/example.org", "old")
 			if len(b.local.kept) > 0 {

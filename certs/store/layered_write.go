@@ -25,24 +25,37 @@ func (l *Layered) Delete(ctx context.Context, name string, under Lease) error {
 	return l.change(ctx, name, nil, under)
 }
 
-// change writes a value, nil to delete it, to memory and then to the layers.
-func (l *Layered) change(ctx context.Context, name string, value []byte, under Lease) error {
-	e := l.hold(name)
-	defer func() {
+// beginWrite holds what memory knows of the name, and keeps other writers of it away, until end.
+func (l *Layered) beginWrite(ctx context.Context, name string) (e *entry, end func(), err error) {
+	e = l.hold(name)
+	letGo := func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.letGo(name, e)
-	}()
+	}
 	if err := e.beginWrite(ctx); err != nil {
+		letGo()
+		return nil, nil, err
+	}
+	return e, func() {
+		e.endWrite()
+		letGo()
+	}, nil
+}
+
+// change writes a value, nil to delete it, to memory and then to the layers.
+func (l *Layered) change(ctx context.Context, name string, value []byte, under Lease) error {
+	e, end, err := l.beginWrite(ctx, name)
+	if err != nil {
 		return err
 	}
-	defer e.endWrite()
+	defer end()
 	l.mu.Lock()
 	e.value, e.at, e.epoch = value, time.Now(), l.epoch
 	e.gen++
 	e.owed = &debt{local: l.keptLocally(name), remote: l.remote != nil, gone: value == nil, under: under, since: time.Now()}
 	l.mu.Unlock()
-	err := l.pay(ctx, name, e)
+	err = l.pay(ctx, name, e)
 	if err == nil || errors.Is(err, ErrLost) || errors.Is(err, errForeign) {
 		return err
 	}

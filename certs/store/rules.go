@@ -3,7 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/rsa"
+	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
@@ -16,8 +16,9 @@ import (
 	"github.com/holdfast-server/holdfast/certs"
 )
 
-// ErrOutdated is what Rules say of a certificate that is sound and has ended: it is not
-// used, and not put aside either, since the clock may be what is wrong.
+// ErrOutdated is what Rules say of a certificate that is sound and has ended. Layered returns
+// it all the same: the clock may be what is wrong, and a certificate that has ended is better
+// than none. Whoever reads it looks at its dates.
 var ErrOutdated = errors.New("the certificate has ended")
 
 // ticketSecretBytes is the length of the secret that ticket keys are derived from.
@@ -37,9 +38,11 @@ func (r Rules) Check(name string, value []byte) error {
 	kind, rest, _ := strings.Cut(name, "/")
 	switch kind {
 	case "cert":
-		return r.CheckBundle(rest, value)
+		host, _, _ := strings.Cut(rest, "_") // which sets off the CA; no host name has one
+		return r.CheckBundle(host, value)
 	case "account":
-		return CheckAccountKey(value)
+		_, err := ParseAccountKey(value)
+		return err
 	case "secret":
 		return CheckTicketSecret(value)
 	case "challenge", "ledger", "budget":
@@ -82,39 +85,36 @@ func (r Rules) now() time.Time {
 	return r.Now()
 }
 
-// CheckAccountKey returns why value is not the PEM of one RSA or ECDSA key, which ACME
-// signs with (RFC 8555 §6.2). SEC 1, PKCS #1 and PKCS #8 are read.
-func CheckAccountKey(value []byte) error {
+// ParseAccountKey returns the one key of ECDSA on P-256 that value is, as PEM of SEC 1 or
+// PKCS #8. It is what we make, and what every ACME server takes (ES256, RFC 8555 §6.2). No
+// error repeats bytes of the value.
+func ParseAccountKey(value []byte) (*ecdsa.PrivateKey, error) {
 	block, rest := pem.Decode(value)
 	if block == nil {
-		return errors.New("no PEM block")
+		return nil, errors.New("no PEM block")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return errors.New("more than one PEM block")
+		return nil, errors.New("more than one PEM block")
 	}
-	var key any
-	var err error
+	var parsed any
+	var err error // not passed on: what the parsers say may repeat what they read
 	switch block.Type {
 	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		parsed, err = x509.ParseECPrivateKey(block.Bytes)
 	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	default:
-		return errors.New("the PEM block is no private key")
+		return nil, errors.New("the PEM block is no private key of SEC 1 or PKCS #8")
 	}
-	switch key.(type) {
-	case *ecdsa.PrivateKey, *rsa.PrivateKey:
-		if err == nil {
-			return nil
-		}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok || key.Curve != elliptic.P256() {
+		return nil, errors.New("no private key of ECDSA on P-256")
 	}
-	// What the parsers say may repeat what they read.
-	return errors.New("no RSA or ECDSA private key")
+	return key, nil
 }
 
-// CheckTicketSecret returns why value is not 32 bytes in hexadecimal.
+// CheckTicketSecret returns why value is not 32 bytes in hexadecimal that can be a secret.
+// What passes is read by tlsconf.ParseSecret, which these rules may not know.
 func CheckTicketSecret(value []byte) error {
 	secret, err := hex.DecodeString(string(bytes.TrimSpace(value)))
 	if err != nil {
@@ -122,6 +122,9 @@ func CheckTicketSecret(value []byte) error {
 	}
 	if len(secret) != ticketSecretBytes {
 		return fmt.Errorf("%d bytes, want %d", len(secret), ticketSecretBytes)
+	}
+	if bytes.Count(secret, secret[:1]) == ticketSecretBytes {
+		return errors.New("one byte again and again, which is no secret")
 	}
 	return nil
 }

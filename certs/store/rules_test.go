@@ -76,12 +76,16 @@ func TestRules(t *testing.T) {
 	other := issue(t, "example.org", born.Add(-time.Hour), life, false)
 	key, chain := good[:bytes.Index(good, []byte("-----BEGIN CERT"))], good[bytes.Index(good, []byte("-----BEGIN CERT")):]
 	otherKey := other[:bytes.Index(other, []byte("-----BEGIN CERT"))]
-	secret := []byte(strings.Repeat("0f", 32) + "\n")
+	secret := []byte(strings.Repeat("0f1e", 16) + "\n")
 	sec1, err := x509.MarshalECPrivateKey(newKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +111,18 @@ func TestRules(t *testing.T) {
 		{"one that ends before it begins", "cert/example.org", issue(t, "example.org", born, -time.Hour, false), "before it begins"},
 		{"an account key in SEC 1", "account/0f", encodePEM("EC PRIVATE KEY", sec1), ""},
 		{"an account key in PKCS #8", "account/0f", key, ""},
-		{"an account key of RSA", "account/0f", encodePEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)), ""},
-		{"an account key of Ed25519, which ACME's servers refuse", "account/0f", encodeKey(t, edKey), "no RSA or ECDSA"},
-		{"an account key that is none", "account/0f", encodePEM("EC PRIVATE KEY", []byte("hunter2")), "no RSA or ECDSA"},
+		{"an account key and a blank line", "account/0f", append(bytes.Clone(key), '\n'), ""},
+		{"an account key of RSA, which we do not sign with", "account/0f", encodePEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)), "SEC 1 or PKCS #8"},
+		{"the same in PKCS #8", "account/0f", encodeKey(t, rsaKey), "ECDSA on P-256"},
+		{"an account key on P-384", "account/0f", encodeKey(t, p384), "ECDSA on P-256"},
+		{"an account key of Ed25519, which ACME's servers refuse", "account/0f", encodeKey(t, edKey), "ECDSA on P-256"},
+		{"an account key that is none", "account/0f", encodePEM("EC PRIVATE KEY", []byte("hunter2")), "ECDSA on P-256"},
 		{"a certificate for an account key", "account/0f", chain, "no private key"},
 		{"two account keys", "account/0f", append(bytes.Clone(key), key...), "more than one"},
 		{"no account key", "account/0f", []byte("hunter2"), "no PEM"},
 		{"a ticket secret", "secret/tickets", secret, ""},
 		{"one that is too short", "secret/tickets", []byte(hex.EncodeToString([]byte("hunter2"))), "7 bytes"},
+		{"one of zeros", "secret/tickets", []byte(strings.Repeat("00", 32)), "again and again"},
 		{"one that is not hexadecimal", "secret/tickets", []byte("hunter2"), "not hexadecimal"},
 		{"a ledger", "ledger/example.org", []byte(`{"attempts":[]}`), ""},
 		{"half a ledger", "ledger/example.org", []byte(`{"attempts":[`), "JSON"},

@@ -20,7 +20,8 @@ type listening struct {
 	// The certificate that a client without SNI gets; empty and zero without HTTPS.
 	CertSource string
 	CertExpiry time.Time
-	CAPath     string // of the local CA's certificate; empty when it is kept nowhere or not used
+	Domains    []string // that a public CA issues for
+	CAPath     string   // of the local CA's certificate; empty when it is kept nowhere or not used
 
 	Version string
 	Now     time.Time
@@ -50,6 +51,9 @@ func (l *listening) attributes() []any {
 	}
 	if l.CertSource != "" {
 		attributes = append(attributes, "cert_source", l.CertSource, "cert_expiry", l.CertExpiry.UTC())
+	}
+	if len(l.Domains) > 0 {
+		attributes = append(attributes, "domains", l.Domains)
 	}
 	if l.CAPath != "" {
 		attributes = append(attributes, "ca", l.CAPath)
@@ -83,6 +87,12 @@ func (l *listening) text() string {
 	line("serves", plain(l.Root))
 	if l.CertSource != "" {
 		line("certificate", plain(l.CertSource)+", expires "+l.expiry())
+	}
+	if len(l.Domains) > 0 {
+		line("domains", plain(strings.Join(l.Domains, ", ")))
+	}
+	if l.CertSource == "" && len(l.Domains) > 0 {
+		line("certificate", "none yet: it is being ordered")
 	}
 	if l.CAPath != "" && l.HTTPS != nil {
 		line("try", "curl --cacert "+shellWord(l.CAPath)+curlTarget(l.HTTPS))

@@ -13,7 +13,7 @@ import (
 func showJSON(w io.Writer, a control.Answer) { _, _ = fmt.Fprintf(w, "%s\n", a.Result) }
 
 // hostRequest is a request about the one host on the command line.
-func (c *call) hostRequest(verb string) control.Request {
+func (c *call) hostRequest(verb string, force bool) control.Request {
 	given := c.given["host"]
 	text := ""
 	switch len(given) {
@@ -30,7 +30,7 @@ func (c *call) hostRequest(verb string) control.Request {
 	if f != nil {
 		c.faults = append(c.faults, fault{What: "host " + quote(text) + " " + f.What, Why: f.Why, Mend: f.Mend, Usage: true})
 	}
-	args, err := json.Marshal(certsHostArgs{Host: host})
+	args, err := json.Marshal(certsHostArgs{Host: host, Force: force})
 	if err != nil {
 		panic(err) // a string has no form that JSON lacks
 	}
@@ -53,7 +53,7 @@ func (cmd *certsListCmd) run(c *call) outcome {
 }
 
 func (cmd *certsExplainCmd) run(c *call) outcome {
-	return c.ask(c.hostRequest("certs-explain"), statusAnswerPatience, func(w io.Writer, a control.Answer) (int, error) {
+	return c.ask(c.hostRequest("certs-explain", false), statusAnswerPatience, func(w io.Writer, a control.Answer) (int, error) {
 		var e certsExplanation
 		if err := decodeResult(a, &e); err != nil {
 			return exitCannotStart, err
@@ -68,7 +68,7 @@ func (cmd *certsExplainCmd) run(c *call) outcome {
 }
 
 func (cmd *certsRenewCmd) run(c *call) outcome {
-	return c.ask(c.hostRequest("certs-renew"), statusAnswerPatience, func(w io.Writer, a control.Answer) (int, error) {
+	return c.ask(c.hostRequest("certs-renew", cmd.Force), statusAnswerPatience, func(w io.Writer, a control.Answer) (int, error) {
 		var r certsRenewal
 		if err := decodeResult(a, &r); err != nil {
 			return exitCannotStart, err

@@ -86,7 +86,8 @@ func utc(t time.Time) *time.Time {
 
 // certsHostArgs are what explain and renew are about.
 type certsHostArgs struct {
-	Host string `json:"host"`
+	Host  string `json:"host"`
+	Force bool   `json:"force,omitempty"` // for renew
 }
 
 // certsExplanation is what holdfast certs explain tells.
@@ -99,7 +100,7 @@ type certsExplanation struct {
 
 // explainCertificate answers holdfast certs explain.
 func (r *running) explainCertificate(ctx context.Context, c control.Call) (any, error) {
-	host, err := hostArgument(c)
+	host, _, err := hostArgument(c)
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +133,12 @@ type certsRenewal struct {
 
 // renewCertificate answers holdfast certs renew.
 func (r *running) renewCertificate(ctx context.Context, c control.Call) (any, error) {
-	host, err := hostArgument(c)
+	host, force, err := hostArgument(c)
 	if err != nil {
 		return nil, err
 	}
 	for _, renewer := range r.certificates.renewers {
-		outcome, err := renewer.Renew(ctx, host)
+		outcome, err := renewer.Renew(ctx, host, force)
 		switch {
 		case errors.Is(err, errNotMine):
 			continue
@@ -149,16 +150,16 @@ func (r *running) renewCertificate(ctx context.Context, c control.Call) (any, er
 	return nil, r.noCertificate(host)
 }
 
-func hostArgument(c control.Call) (string, error) {
+func hostArgument(c control.Call) (host string, force bool, err error) {
 	var args certsHostArgs
 	if err := c.Decode(&args); err != nil {
-		return "", err
+		return "", false, err
 	}
 	host, f := parseLocalName(args.Host)
 	if f != nil {
-		return "", errors.New("host " + quote(args.Host) + " " + f.What)
+		return "", false, errors.New("host " + quote(args.Host) + " " + f.What)
 	}
-	return host, nil
+	return host, args.Force, nil
 }
 
 func (r *running) noCertificate(host string) error {

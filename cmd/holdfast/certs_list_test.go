@@ -36,7 +36,7 @@ func (f *fakeRenewer) Explain(_ context.Context, host string) ([]string, error) 
 	return f.said, f.mine(host)
 }
 
-func (f *fakeRenewer) Renew(_ context.Context, host string) (string, error) {
+func (f *fakeRenewer) Renew(_ context.Context, host string, _ bool) (string, error) {
 	err := f.mine(host)
 	if err == nil {
 		f.renewed = append(f.renewed, host)
@@ -50,7 +50,7 @@ func runningWith(renewers ...renewer) *running {
 }
 
 func about(host string) control.Call {
-	args, _ := json.Marshal(certsHostArgs{host})
+	args, _ := json.Marshal(certsHostArgs{Host: host})
 	return control.Call{Args: args}
 }
 

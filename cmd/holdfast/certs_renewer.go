@@ -18,7 +18,8 @@ type renewer interface {
 	Explain(ctx context.Context, host string) ([]string, error)
 	// Renew begins to renew the certificate for host now, and says in a sentence what comes of
 	// it. errNotMine for a host that is another's; any other error is why it does not.
-	Renew(ctx context.Context, host string) (string, error)
+	// With force it does so whatever a budget of ours says.
+	Renew(ctx context.Context, host string, force bool) (string, error)
 }
 
 // errNotMine is that a renewer has no certificate for the host.
@@ -88,7 +89,7 @@ func (p pairRenewer) Explain(_ context.Context, host string) ([]string, error) {
 	return nil, errNotMine
 }
 
-func (p pairRenewer) Renew(_ context.Context, host string) (string, error) {
+func (p pairRenewer) Renew(_ context.Context, host string, _ bool) (string, error) {
 	for _, s := range p.Status() {
 		if s.covers(host) {
 			return "", errors.New("its files are renewed by whoever writes them; holdfast reload has them read at once")
@@ -128,7 +129,7 @@ func (l localRenewer) Explain(_ context.Context, host string) ([]string, error) 
 	return nil, errNotMine
 }
 
-func (l localRenewer) Renew(_ context.Context, host string) (string, error) {
+func (l localRenewer) Renew(_ context.Context, host string, _ bool) (string, error) {
 	for _, s := range l.Status() {
 		if s.covers(host) {
 			return "", errors.New("the local CA issues it again by itself, and at each start: there is nothing to order")

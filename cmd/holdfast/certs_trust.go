@@ -21,15 +21,16 @@ const (
 	onlyBrowsers = "browsers"
 )
 
-func (cmd *certsTrustCmd) run(c *call) outcome { return cmd.change(c, true) }
+func (cmd *certsTrustCmd) run(c *call) outcome { return cmd.change(c, true, "") }
 
-func (cmd *certsUntrustCmd) run(c *call) outcome { return cmd.change(c, false) }
+func (cmd *certsUntrustCmd) run(c *call) outcome { return cmd.change(c, false, cmd.Fingerprint) }
 
 // A trustChange puts the local CA into stores, or takes it out of them.
 type trustChange struct {
 	in      bool
-	ca      trust.Certificate
+	ca      trust.Certificate // of the state directory; none with a fingerprint
 	state   string
+	print   string // the fingerprint that was given
 	only    string
 	machine *trust.Machine
 	plan    trust.Plan
@@ -37,19 +38,22 @@ type trustChange struct {
 
 // change plans, says so, asks, and does it. A signal ends the process, also between two
 // commands: the same command again finds what is left to do.
-func (cmd *trustFlags) change(c *call, in bool) outcome {
+func (cmd *trustFlags) change(c *call, in bool, fingerprint string) outcome {
 	values, _, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...)}
 	dir, why := r.stateDir(c.env)
-	if why != "" {
+	if why != "" && fingerprint == "" {
 		r.faults = append(r.faults, fault{What: why})
 	}
-	t := &trustChange{in: in, only: cmd.Only, machine: newMachine(c.env)}
+	t := &trustChange{in: in, only: cmd.Only, print: fingerprint, machine: newMachine(c.env)}
 	scope, f := parseScope(cmd.Only)
 	if f != nil {
 		r.faults = append(r.faults, *f)
 	}
-	if len(r.faults) == 0 {
+	if f := checkFingerprint(fingerprint); f != nil {
+		r.faults = append(r.faults, *f)
+	}
+	if len(r.faults) == 0 && fingerprint == "" {
 		if f := t.read(dir); f != nil {
 			r.faults = append(r.faults, *f)
 		}
@@ -57,25 +61,39 @@ func (cmd *trustFlags) change(c *call, in bool) outcome {
 	if len(r.faults) > 0 {
 		return outcome{exit: report(c.std.err, r.faults)}
 	}
-	if in {
-		t.plan = t.machine.Trust(context.Background(), t.ca, scope)
-	} else {
-		t.plan = t.machine.Untrust(context.Background(), t.ca, scope)
-	}
+	t.prepare(scope)
 	t.describe(c.std.out)
+	return t.carryOut(c.std, cmd.DryRun, cmd.Yes)
+}
+
+// prepare plans. It changes nothing.
+func (t *trustChange) prepare(scope trust.Scope) {
 	switch {
-	case cmd.DryRun:
+	case t.in:
+		t.plan = t.machine.Trust(context.Background(), t.ca, scope)
+	case t.print != "":
+		t.planByFingerprint(scope)
+	default:
+		t.plan = t.machine.Untrust(context.Background(), t.ca, scope)
+		t.noteOthers(scope)
+	}
+}
+
+// carryOut asks, unless it need not, and does what is planned.
+func (t *trustChange) carryOut(std streams, dry, yes bool) outcome {
+	switch {
+	case dry:
 		return outcome{exit: exitOK}
 	case t.plan.Idle():
-		fmt.Fprintln(c.std.out, "Nothing is to be done.")
+		fmt.Fprintln(std.out, "Nothing is to be done.")
 		return outcome{exit: exitOK}
 	}
-	if !cmd.Yes && t.possible() {
-		if f := consent(c.std); f != nil {
-			return outcome{exit: report(c.std.err, []fault{*f})}
+	if !yes && t.possible() {
+		if f := consent(std); f != nil {
+			return outcome{exit: report(std.err, []fault{*f})}
 		}
 	}
-	return outcome{exit: t.do(c.std)}
+	return outcome{exit: t.do(std)}
 }
 
 func parseScope(only string) (trust.Scope, *fault) {
@@ -110,7 +128,9 @@ func (t *trustChange) read(dir string) *fault {
 	ca, err := trust.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &fault{What: "there is no local CA in " + quote(dir), Mend: "make one with holdfast certs ca, or name the server's directory with --state"}
+		return &fault{What: "there is no local CA in " + quote(dir), Mend: t.mendMissing()}
+	case err != nil && !errors.Is(err, fs.ErrPermission):
+		return &fault{What: "the local CA's certificate " + quote(path) + " cannot be used", Why: reason(err), Mend: "see who put it there; holdfast certs ca makes a CA in an empty directory"}
 	case err != nil:
 		return &fault{What: "cannot read the local CA's certificate " + quote(path), Why: reason(err), Mend: "run this as the server's user, or as root"}
 	}
@@ -120,7 +140,9 @@ func (t *trustChange) read(dir string) *fault {
 
 // describe says what will be done, command by command.
 func (t *trustChange) describe(w io.Writer) {
-	fmt.Fprintf(w, "%s\n  %s\n  SHA-256 %s\n", plain(t.ca.Subject.CommonName), plain(t.ca.Path), t.ca.Fingerprint())
+	if t.print == "" {
+		fmt.Fprintf(w, "%s\n  %s\n  SHA-256 %s\n", plain(t.ca.Subject.CommonName), plain(t.ca.Path), t.ca.Fingerprint())
+	}
 	for _, s := range t.plan.Steps {
 		fmt.Fprintf(w, "\n%s", plain(s.Store))
 		switch {
@@ -208,7 +230,12 @@ func (t *trustChange) line(before string, in bool, only string) string {
 	if !in {
 		verb = "untrust"
 	}
-	words := []string{self, "certs", verb, "--state", t.state}
+	words := []string{self, "certs", verb}
+	if t.print == "" {
+		words = append(words, "--state", t.state)
+	} else {
+		words = append(words, "--fingerprint", t.print)
+	}
 	if only != "" {
 		words = append(words, "--only", only)
 	}

@@ -90,6 +90,7 @@ func (s *settings) bindBriefly(want wantedListener) error {
 func (s *settings) shares(name string) bool { return s.ReusePort && name != "admin" }
 
 func (s *settings) certificateObstacles() (warnings, faults []fault) {
+	_, faults = s.issuance()
 	if s.usesLocalCA() {
 		if f := s.stateObstacle(); f != nil {
 			faults = append(faults, *f)
@@ -193,6 +194,9 @@ func (s *settings) certificateSource() string {
 	var sources []string
 	for _, p := range s.Pairs {
 		sources = append(sources, plain(p.CertFile))
+	}
+	if len(s.ACME.Domains) > 0 {
+		sources = append(sources, s.ACME.name()+" for "+strings.Join(s.ACME.Domains, ", "))
 	}
 	if s.usesLocalCA() {
 		sources = append(sources, "the local CA in "+plain(s.StateDir))

@@ -111,6 +111,18 @@ var portMutations = []mutation{
 	{name: "UDP", old: "containerPort: 8443", new: "containerPort: 8443\n              protocol: UDP", fault: true, want: []string{`a container port is "UDP"`}},
 }
 
+// withDomain gives the pods certificates of a public CA in place of a pair's.
+const withDomain = "    domain = 'example.org'\n    acme-agree-tos = true\n"
+
+var acmeMutations = []mutation{
+	{name: "pods that each order for themselves", old: noTLS, new: withDomain, fault: true,
+		want: []string{"2 pods, each with a store of certificates of its own", "--cert-store kubernetes:NAMESPACE/NAME", `the certificates in "/.local/state/holdfast/certificates" go with the pod`}},
+	{name: "readiness that waits for a certificate", old: noTLS, new: withDomain + "    cert-store = 'kubernetes:web/holdfast-certificates'\n    ready-needs-certificate = true\n", fault: true,
+		want: []string{"ready-needs-certificate is on, and the Service leads to ready pods alone", "set publishNotReadyAddresses: true"}},
+	{name: "nobody who agreed", old: noTLS, new: "    domain = 'example.org'\n    cert-store = 'kubernetes:web/holdfast-certificates'\n", fault: true,
+		want: []string{"nobody agreed to the terms of service of the CA"}},
+}
+
 var rightsMutations = []mutation{
 	{name: "root, and not root", old: "runAsUser: 65532", new: "runAsUser: 0", fault: true, want: []string{"runAsUser is 0 and runAsNonRoot is on"}},
 	{name: "perhaps root", old: "runAsNonRoot: true", new: "runAsNonRoot: false", want: []string{"runAsNonRoot is not on"}},
@@ -162,7 +174,7 @@ var settingMutations = []mutation{
 
 func TestCheckKubernetesMutations(t *testing.T) {
 	text := deployed(t)
-	for _, c := range slices.Concat(graceMutations, probeMutations, portMutations, rightsMutations, rolloutMutations, settingMutations) {
+	for _, c := range slices.Concat(graceMutations, probeMutations, portMutations, acmeMutations, rightsMutations, rolloutMutations, settingMutations) {
 		t.Run(c.name, func(t *testing.T) {
 			if n := strings.Count(text, c.old); n != 1 {
 				t.Fatalf("%q is there %d times, want once", c.old, n)

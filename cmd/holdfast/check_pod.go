@@ -92,6 +92,7 @@ func (p *pod) check() {
 	p.checkProbes()
 	p.checkServices()
 	p.checkState()
+	p.checkStore()
 	p.checkFiles()
 }
 

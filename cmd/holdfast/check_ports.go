@@ -109,13 +109,24 @@ func (p *pod) checkServices() {
 		if m.kind != "Service" || m.namespace != p.workload.namespace || len(selector) == 0 || !selects(selector, labels) {
 			continue
 		}
-		if at := m.at("spec", "publishNotReadyAddresses"); at.is(true) {
-			p.warn(at, complaint{"publishNotReadyAddresses is on", "pods that drain or start get requests", "leave it out, unless pods need it to get their first certificate"})
-		}
+		p.checkNotReady(m)
 		for _, port := range m.at("spec", "ports").each() {
 			p.checkServicePort(m, port)
 		}
 		p.checkRedirect(m)
+	}
+}
+
+// checkNotReady: a pod that is ready only with a certificate has to be reached by the CA before.
+func (p *pod) checkNotReady(service *manifest) {
+	at := service.at("spec", "publishNotReadyAddresses")
+	waits := p.settings.ACME.NeedsCertificate && len(p.settings.ACME.Domains) > 0
+	switch {
+	case waits && !at.is(true):
+		p.fault(service.at("spec"), complaint{"ready-needs-certificate is on, and the Service leads to ready pods alone",
+			"the CA's challenge never reaches a pod without a certificate, which so never becomes ready", "leave ready-needs-certificate off, or set publishNotReadyAddresses: true"})
+	case !waits && at.is(true):
+		p.warn(at, complaint{"publishNotReadyAddresses is on", "pods that drain or start get requests", "leave it out, unless ready-needs-certificate is on"})
 	}
 }
 

@@ -34,7 +34,7 @@ func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error
 	case r.certificates.selector == nil:
 		return reloadStatus{Nothing: "it has no certificates"}, nil
 	case r.certificates.renew == nil:
-		return reloadStatus{Nothing: "the local CA renews its certificate by itself", certificateList: r.served()}, nil
+		return reloadStatus{Nothing: r.certificates.noReload(), certificateList: r.served()}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()

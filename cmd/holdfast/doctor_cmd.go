@@ -13,6 +13,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/holdfast-server/holdfast/certs/acme"
 	"github.com/holdfast-server/holdfast/cmd/holdfast/control"
 	"github.com/holdfast-server/holdfast/cmd/holdfast/doctor"
 	"github.com/holdfast-server/holdfast/conn"
@@ -21,7 +22,7 @@ import (
 // The words and defaults of doctor's flags.
 const (
 	stagingWord      = "staging"
-	stagingDirectory = "https://acme-staging-v02.api.letsencrypt.org/directory"
+	stagingDirectory = acme.StagingURL
 	resolvConf       = "/etc/resolv.conf"
 )
 
@@ -56,7 +57,7 @@ func (cmd *doctorCmd) run(c *call) outcome {
 // doctor makes one of the settings. Their faults are the reader's.
 func (cmd *doctorCmd) doctor(r *reader, env environment) *doctor.Doctor {
 	d := &doctor.Doctor{
-		Domains: cmd.domains(r), Resolvers: cmd.resolvers(r), DryRun: cmd.dryRun(),
+		Domains: cmd.domains(r), Resolvers: cmd.resolvers(r),
 		HTTPS: doctor.Port{Listen: tcpAddress(r.address("https")), Public: r.port("dial-https-port")},
 		HTTP:  doctor.Port{Listen: tcpAddress(r.address("http")), Public: r.port("dial-http-port")},
 	}
@@ -66,6 +67,7 @@ func (cmd *doctorCmd) doctor(r *reader, env environment) *doctor.Doctor {
 	}
 	d.Directory = directory
 	state, why := r.stateDir(env)
+	d.DryRun = cmd.dryRun(r, d, state)
 	store, from, _ := r.single("cert-store")
 	path, isDir := strings.CutPrefix(store, "dir:")
 	switch {
@@ -83,9 +85,6 @@ func (cmd *doctorCmd) doctor(r *reader, env environment) *doctor.Doctor {
 	}
 	return d
 }
-
-// dryRun orders from the staging CA; nil until there is something that can.
-func (*doctorCmd) dryRun() func(ctx context.Context, domain, challenge string) error { return nil }
 
 func (cmd *doctorCmd) domains(r *reader) (domains []string) {
 	refuse := func(text string, f *flaw) {

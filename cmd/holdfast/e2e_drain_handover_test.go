@@ -48,7 +48,7 @@ func newHandOverFront(p *proof) *handOverFront {
 		}
 	})
 	r := replica{}
-	if err := r.meet(f.await("listening", 1)); err != nil {
+	if err := r.meet(f.await("listening", 1).replicaRecord); err != nil {
 		p.t.Fatal(err)
 	}
 	f.door = r.Endpoint
@@ -63,13 +63,8 @@ func (f *handOverFront) replace(turn int) proofEnd {
 	if err := syscall.Kill(old, syscall.SIGUSR2); err != nil {
 		f.t.Fatal(err)
 	}
-	var successors []int
-	eventually(f.t, "the successor runs", func() bool {
-		successors = childrenOf(f.t, old)
-		return len(successors) == 1
-	})
 	f.await("listening", turn+2)
-	f.pid = successors[0] // the old one ends by itself from here on
+	f.pid = f.await("handed over", turn+1).Successor // the old one ends by itself from here on
 	f.await("stopped", turn+1)
 	return lastWords(f.t, strings.Split(string(f.written()), "\n"))
 }
@@ -83,13 +78,19 @@ func (f *handOverFront) written() []byte {
 	return text
 }
 
+// A handOverRecord is one that names who was handed over to, if it is of that kind.
+type handOverRecord struct {
+	replicaRecord
+	Successor int `json:"successor"`
+}
+
 // await waits for the nth record of its kind in the log.
-func (f *handOverFront) await(msg string, nth int) (found replicaRecord) {
+func (f *handOverFront) await(msg string, nth int) (found handOverRecord) {
 	f.t.Helper()
 	eventually(f.t, fmt.Sprintf("record %d of %q", nth, msg), func() bool {
 		n := 0
 		for line := range bytes.Lines(f.written()) {
-			var r replicaRecord
+			var r handOverRecord
 			if json.Unmarshal(line, &r) == nil && r.Msg == msg {
 				found = r
 				n++

@@ -229,17 +229,23 @@ func readFile(t testing.TB, path string) string {
 	return string(content)
 }
 
-// answers tells whether somebody answers at a plain address.
-func answers(addr string) bool {
+// answers tells whether a server answers there, in clear.
+func answers(addr string) bool { return askOnce(addr) == nil }
+
+// askOnce asks for the site over a connection of its own.
+func askOnce(addr string) error {
 	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
-		return false
+		return err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
-		return false
+		return err
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
-	return err == nil && strings.HasPrefix(line, "HTTP/1.1 200 ")
+	if err == nil && !strings.HasPrefix(line, "HTTP/1.1 200 ") {
+		return fmt.Errorf("answered with %q", line)
+	}
+	return err
 }

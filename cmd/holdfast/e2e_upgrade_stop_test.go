@@ -36,6 +36,7 @@ func TestStopBehindAnUpgrade(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := &inheritance{predecessor: processDescriptor(process.Process.Pid)}
+		i.ours.Store(true)
 		if i.predecessor == nil {
 			t.Fatal("no descriptor of a process: it takes Linux 5.10")
 		}
@@ -56,12 +57,22 @@ func TestStopBehindAnUpgrade(t *testing.T) {
 	})
 	t.Run("who does not end is left alone in the end", func(t *testing.T) {
 		i := &inheritance{predecessor: processDescriptor(os.Getppid())}
+		i.ours.Store(true)
 		defer i.predecessor.Close()
 		log := new(transcript)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		i.outlive(ctx, slog.New(slog.NewTextHandler(log, nil)))
 		if !strings.Contains(log.text(), "left alone") {
+			t.Error(log.text())
+		}
+	})
+	t.Run("one that has not handed over is not waited for", func(t *testing.T) {
+		i := &inheritance{predecessor: processDescriptor(os.Getppid())}
+		defer i.predecessor.Close()
+		log := new(transcript)
+		i.outlive(t.Context(), slog.New(slog.NewTextHandler(log, nil)))
+		if log.text() != "" {
 			t.Error(log.text())
 		}
 	})

@@ -21,13 +21,14 @@ type commandLine struct {
 // said and are read by name, together with the other layers, so that one check serves
 // them all: hence everything is text here.
 //
-// Tags beside kong's own: kube is the default in Kubernetes; computed says, for the
-// help, where a default comes from that is no constant; brief marks the flags of -h.
+// Tags beside kong's own: kube is the default in Kubernetes, public the one elsewhere with
+// --domain; computed says, for the help, where a default comes from that is no constant; brief
+// marks the flags of -h; bare is what a flag means without a value.
 type serveCmd struct {
 	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
 
-	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
-	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
+	HTTPS           string `name:"https" group:"Listeners" placeholder:"ADDR" default:"127.0.0.1:8443" kube:":8443" public:":443" brief:"" help:"Listen for HTTPS here: host:port, :port for every address of the machine, or unix:PATH. Port 0 picks a free one; off listens for none."`
+	HTTP            string `name:"http" group:"Listeners" placeholder:"ADDR" default:"off" kube:":8080" public:":80" brief:"" help:"Listen for plain HTTP here, to redirect to HTTPS (308). With --https off it serves the directory itself."`
 	ReusePort       string `name:"reuse-port" group:"Listeners" placeholder:"on|off" default:"off" help:"Share the ports with other servers of the same user that have this on too (SO_REUSEPORT): to replace one by another that it did not start. The one that leaves sends new connections to another first. Unix sockets are not shared."`
 	PublicHTTPSPort string `name:"public-https-port" group:"Listeners" placeholder:"N" computed:"443 when the request's Host names no port, else the HTTPS listener's" help:"The port that redirects name."`
 
@@ -44,9 +45,23 @@ type serveCmd struct {
 	SNIUnknown string   `name:"sni-unknown" group:"Certificates" placeholder:"reject|default" default:"reject" help:"What a client gets that asks for a name without a certificate: the alert unrecognized_name, or the default certificate. A client that names none always gets the default."`
 	LocalName  []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" brief:"" help:"Further host name or address for the local certificate. It has localhost, *.localhost, 127.0.0.1, ::1, the machine's name and the listeners' addresses already. Repeatable."`
 
-	ClusterSecretFile string   `name:"cluster-secret-file" group:"Certificates" placeholder:"FILE" computed:"none: sessions resume in this process alone" help:"A secret that all replicas have, 32 bytes or their 64 hexadecimal digits (openssl rand -hex 32): TLS sessions made on one of them resume on the others, and after an upgrade. It is read again on SIGHUP and twice a day."`
+	ClusterSecretFile string   `name:"cluster-secret-file" group:"Certificates" placeholder:"FILE" computed:"none: sessions resume in this process alone" help:"A secret that all replicas have, 32 bytes or their 64 hexadecimal digits (openssl rand -hex 32): TLS sessions made on one of them resume on the others, and after an upgrade. It is read again on SIGHUP and twice a day. With --client-ca, who has it can pass for any client that a CA there has signed."`
 	ClientCA          []string `name:"client-ca" group:"Certificates" placeholder:"FILE" sep:"none" computed:"none: clients are not asked for certificates" help:"Ask clients for certificates that a CA in this file has signed, PEM. It is read again when it changes and on SIGHUP; who has a session without a good certificate by then cannot resume it. Repeatable."`
 	ClientAuth        string   `name:"client-auth" group:"Certificates" placeholder:"require|request" default:"require" help:"What --client-ca means: require refuses clients without a certificate, request serves them too. A certificate that is not good is refused by both. The plain listener asks nobody: what a --trusted-proxy that ends TLS passes on is served."`
+
+	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. With it, HTTPS is on :443 and HTTP on :80 unless said otherwise."`
+	ACMEAgreeTOS       string   `name:"acme-agree-tos" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA. Without it, the first start on a terminal asks, and a yes is kept in the state directory; any other start fails."`
+	ACMEEmail          string   `name:"acme-email" group:"Public CA" placeholder:"ADDRESS" computed:"none" help:"Where the CA may write to you, told to it with the account."`
+	ACMEDirectory      string   `name:"acme-directory" group:"Public CA" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory (RFC 8555), or staging for the staging CA of Let's Encrypt, whose certificates no browser trusts."`
+	ACMERoot           string   `name:"acme-root" group:"Public CA" placeholder:"FILE" computed:"the system's roots" help:"Root certificates, PEM, to trust for the CA's own server: for one of your own."`
+	ACMEEABKID         string   `name:"acme-eab-kid" group:"Public CA" placeholder:"ID" computed:"none" help:"The key ID of an account that the CA gave you by other means, where it wants one (external account binding)."`
+	ACMEEABKeyFile     string   `name:"acme-eab-key-file" group:"Public CA" placeholder:"FILE" computed:"none" help:"File with the key that came with it, base64url."`
+	ACMEProfile        string   `name:"acme-profile" group:"Public CA" placeholder:"NAME" computed:"the CA's choice" help:"Order by this profile of the CA's, such as shortlived."`
+	ACMEChallenge      string   `name:"acme-challenge" group:"Public CA" placeholder:"auto|tls-alpn-01|http-01" default:"auto" help:"How to prove that a domain is yours: on the HTTPS listener, which the CA reaches at port 443, or on the plain one, at port 80. auto tries the first, and then the second where there is a plain listener."`
+	ACMEFallback       string   `name:"acme-fallback" group:"Public CA" placeholder:"off|local" default:"off" help:"What clients of a domain get until its certificate is there: the alert unrecognized_name, or a certificate of the local CA, which browsers warn of."`
+	CertStore          string   `name:"cert-store" group:"Public CA" placeholder:"URL" computed:"dir:PATH with certificates below --state" help:"Where certificates, accounts and their history are kept: dir:PATH; or, for replicas to share, redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or kubernetes:NAMESPACE/NAME for a Secret, each with a copy below --state. A password is safer in HOLDFAST_CERT_STORE or the file of --config than here, where ps shows it. From a shared store come session tickets too, unless --cluster-secret-file or --client-ca is given."`
+	CertStoreEphemeral string   `name:"cert-store-ephemeral" group:"Public CA" placeholder:"refuse|allow" default:"refuse" help:"What to do where the store does not outlive this process or its container and certificates are ordered from Let's Encrypt: each start would order anew, until its limits shut the domain out for days."`
+	ReadyNeedsCert     string   `name:"ready-needs-certificate" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"/readyz is 503 until every domain has a certificate. Leave it off where unready means no traffic: then the CA's challenge does not arrive either."`
 
 	Browse     string `name:"browse" group:"Pages" placeholder:"on|off" default:"off" brief:"" help:"List directories that have no index.html: for people, sortable and without scripts, and as JSON for Accept: application/json. Whoever can reach the server sees every name but dotfiles."`
 	SPA        string `name:"spa" group:"Pages" placeholder:"FILE" default:"off" help:"Answer with this file of the root, such as index.html, where a browser goes to an address that is no file and whose last part has no dot: a single-page application looks at the address itself. Sent with no-cache. What scripts and programs fetch stays 404."`
@@ -77,7 +92,7 @@ type serveCmd struct {
 	Compress      string   `name:"compress" group:"Files" placeholder:"on|off" default:"on" help:"Compress texts from 1KiB on for clients that accept zstd or gzip, 8 responses at a time for each core; more are sent as they are, as are ranges."`
 	Precompressed string   `name:"precompressed" group:"Files" placeholder:"on|off" default:"on" help:"Send app.js.br, .zst or .gz in place of app.js to clients that accept it. One that is older than its file is not sent."`
 	CacheBytes    string   `name:"cache-bytes" group:"Files" placeholder:"SIZE" default:"64MiB" help:"Memory for files of up to 128KiB. What is in it is compared with the disk once a second. 0 to 1TiB, 0 for none."`
-	CacheControl  []string `name:"cache-control" group:"Files" placeholder:"GLOB=VALUE" sep:"none" brief:"" help:"Cache-Control of the files that GLOB is for, of several rules the first: *.css is in every directory, /assets/* in one, ** is all, and {hash} what a build tool puts into a name, so that *.{hash}.*=immutable keeps those for a year. Spaces or commas stand between directives, in the variable spaces alone. Repeatable."`
+	CacheControl  []string `name:"cache-control" group:"Files" placeholder:"GLOB=VALUE" sep:"none" help:"Cache-Control of the files that GLOB is for, of several rules the first: *.css is in every directory, /assets/* in one, ** is all, and {hash} what a build tool puts into a name, so that *.{hash}.*=immutable keeps those for a year. Spaces or commas stand between directives, in the variable spaces alone. Repeatable."`
 	Attachment    []string `name:"attachment" group:"Files" placeholder:"GLOB" sep:"none" help:"Have browsers save the files that GLOB is for, rather than show them (Content-Disposition). Repeatable."`
 	ETag          string   `name:"etag" group:"Files" placeholder:"time|content|off" default:"time" help:"What entity tags are made of: size and time of the last change, or a hash of the content, for which files of up to 64MiB are read once after each change."`
 
@@ -117,6 +132,8 @@ type doctorCmd struct {
 	DialHTTPPort  string   `name:"dial-http-port" group:"Listeners" placeholder:"N" default:"80" alone:"" help:"The same for plain HTTP, 80 for every public one."`
 	Resolver      []string `name:"resolver" group:"DNS" placeholder:"ADDR" sep:"none" alone:"" brief:"" help:"Ask this resolver in place of those of /etc/resolv.conf: an address, with or without a port. Repeatable."`
 	ACMEDirectory string   `name:"acme-directory" group:"Certificates" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory, or staging for the staging CA of Let's Encrypt."`
+	ACMEAgreeTOS  string   `name:"acme-agree-tos" group:"Certificates" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA: an order is tried then, at the staging CA where Let's Encrypt is meant. So it is where an earlier start of the server was told yes."`
+	ACMERoot      string   `name:"acme-root" group:"Certificates" placeholder:"FILE" computed:"the system's roots" help:"Root certificates, PEM, to trust for the CA's own server."`
 	CertStore     string   `name:"cert-store" group:"Certificates" placeholder:"URL" computed:"below --state" help:"Where certificates will be kept: dir:PATH. Other stores are not looked at."`
 	State         string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: a running server is found by it."`
 	Config        string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
@@ -143,7 +160,10 @@ type trustFlags struct {
 
 type certsTrustCmd struct{ trustFlags }
 
-type certsUntrustCmd struct{ trustFlags }
+type certsUntrustCmd struct {
+	trustFlags
+	Fingerprint string `name:"fingerprint" group:"Certificates" placeholder:"SHA256|all" alone:"" brief:"" help:"Instead of the CA in the state directory, take out the one that certs trust put there and whose fingerprint begins so, or all of them: also one that was replaced since, or another server's."`
+}
 
 type certsListCmd struct {
 	serverFlags
@@ -157,7 +177,8 @@ type certsExplainCmd struct {
 }
 
 type certsRenewCmd struct {
-	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host  []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Force bool     `name:"force" group:"Consent" brief:"" help:"Order although the local budget for orders is used up. What the CA has asked to wait is waited all the same."`
 	serverFlags
 }
 

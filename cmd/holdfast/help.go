@@ -23,7 +23,7 @@ var examples = map[string]string{
 	"rehearse": "  holdfast rehearse ./public --drain-delay 1s\n" +
 		"  holdfast rehearse --config holdfast.toml --rounds 20 --endpoint-lag 5s --json",
 	"serve": "  holdfast serve ./public\n" +
-		"  holdfast serve /srv/site --https :443 --http :80 --cert site.pem --key site.key",
+		"  holdfast serve /srv/site --domain example.org --acme-agree-tos",
 	"doctor": "  sudo holdfast doctor example.org www.example.org\n" +
 		"  holdfast doctor example.org --https :8443 --http :8080 --acme-directory staging",
 	"certs trust": "  holdfast certs trust --dry-run\n" +
@@ -182,6 +182,9 @@ func defaultText(f *kong.Flag) string {
 	}
 	if kube := f.Tag.Get("kube"); kube != "" {
 		text += "; in Kubernetes " + kube
+	}
+	if public := f.Tag.Get("public"); public != "" {
+		text += "; with --domain " + public
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/holdfast-server/holdfast/conn"
@@ -30,9 +31,11 @@ type inheritance struct {
 
 	// Of a predecessor; nil without one. See the talk in inherit_talk.go.
 	ready, begin *os.File
+	agreed       string // the directory of the CA whose terms somebody agreed to
 
 	// predecessor stands for its process; nil for none, or one that did not live to let us begin.
 	predecessor *os.File
+	ours        atomic.Bool // the service is: the predecessor drains, or is dead
 
 	mu     sync.Mutex // guards telling
 	closed bool       // ready is
@@ -182,6 +185,7 @@ type bequest struct {
 	Ready   int               `json:"ready"` // descriptors of pipes
 	Begin   int               `json:"begin"`
 	Sockets []bequestedSocket `json:"sockets"`
+	Agreed  string            `json:"agreed,omitempty"` // a CA's directory
 }
 
 type bequestedSocket struct {
@@ -206,6 +210,7 @@ func (i *inheritance) fromPredecessor(text string) {
 	i.ready = os.NewFile(uintptr(b.Ready), "ready")
 	i.begin = os.NewFile(uintptr(b.Begin), "begin")
 	i.predecessor = processDescriptor(os.Getppid())
+	i.agreed = b.Agreed
 	for _, s := range b.Sockets {
 		i.add(&inheritedSocket{name: s.Name, address: s.Address}, quote(s.Name+" "+s.Address), s.Descriptors...)
 	}

@@ -57,7 +57,8 @@ func (i *inheritance) takeOver() {
 }
 
 // serves tells the predecessor that we do, and waits until the service is ours: true, also when
-// it has died. False means that ctx is done.
+// it has died. False means that ctx is done. A stop of ours is no reason to wait no more: the
+// predecessor may hand over all the same, and then the service's stop is ours to tell.
 func (i *inheritance) serves(ctx context.Context, listeners []namedListener) (ours bool) {
 	if !i.succeeds() {
 		return true
@@ -69,6 +70,7 @@ func (i *inheritance) serves(ctx context.Context, listeners []namedListener) (ou
 		return false
 	}
 	_ = i.begin.Close()
+	i.ours.Store(true)
 	for _, l := range listeners {
 		l.listener.TakeOver()
 	}

@@ -38,11 +38,25 @@ func (c *call) layers() (values map[string]value, warnings, faults []fault) {
 		known = append(known, variableStem(s.name))
 		values[s.name] = c.lay(s, file)
 	}
-	values["site"] = file["site"]       // there is no other layer that has it
+	values["site"] = file["site"] // there is no other layer that has it
+	c.goPublic(values)
 	if commandPath(c.node) == "serve" { // other commands know but a few of the variables
 		warnings = unknownVariables(c.env, known)
 	}
 	return values, warnings, faults
+}
+
+// goPublic gives the listeners of a server with a domain the ports of the public. In Kubernetes a
+// Service has those.
+func (c *call) goPublic(values map[string]value) {
+	if len(values["domain"].texts) == 0 || c.env.kubernetes() {
+		return
+	}
+	for _, s := range slots(c.node) {
+		if s.withDomain != "" && values[s.name].from == "" {
+			values[s.name] = value{texts: []string{s.withDomain}}
+		}
+	}
 }
 
 // slot is a setting's place in the declaration, a flag or the argument ROOT.
@@ -51,6 +65,7 @@ type slot struct {
 	repeatable   bool
 	usual        string // the default
 	inKubernetes string // the default there, if it is another
+	withDomain   string // the default elsewhere with --domain, if it is another
 }
 
 func slots(node *kong.Node) []slot {
@@ -67,7 +82,7 @@ func slots(node *kong.Node) []slot {
 func newSlot(v *kong.Value, label string) slot {
 	return slot{
 		name: v.Name, label: label, repeatable: v.IsSlice() && v.Flag != nil,
-		usual: v.Default, inKubernetes: v.Tag.Get("kube"),
+		usual: v.Default, inKubernetes: v.Tag.Get("kube"), withDomain: v.Tag.Get("public"),
 	}
 }
 

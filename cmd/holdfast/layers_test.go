@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
+	"github.com/holdfast-server/holdfast/certs/acme"
 	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/forwarded"
 	"github.com/holdfast-server/holdfast/http1/secure"
@@ -44,6 +45,16 @@ var layerRows = []layerRow{
 		certs.DefaultForUnknown, certs.DefaultForUnknown, certs.DefaultForUnknown, certs.RejectUnknown, nil},
 	{"local-name", "a.test", "b.test, ::0001,", `["c.test", "d.test"]`, func(s *settings) any { return s.LocalNames },
 		[]string{"a.test"}, []string{"b.test", "::1"}, []string{"c.test", "d.test"}, []string(nil), nil},
+	{"acme-email", "a@a.test", "b@b.test", `"c@c.test"`, func(s *settings) any { return s.ACME.Email }, "a@a.test", "b@b.test", "c@c.test", "", nil},
+	{"acme-directory", "staging", "https://ca.test/dir", `"staging"`, func(s *settings) any { return s.ACME.Directory },
+		acme.StagingURL, "https://ca.test/dir", acme.StagingURL, acme.ProductionURL, nil},
+	{"acme-root", "/a", "/b", `"/c"`, func(s *settings) any { return s.ACME.RootFile }, "/a", "/b", "/c", "", nil},
+	{"acme-profile", "a", "b", `"c"`, func(s *settings) any { return s.ACME.Profile }, "a", "b", "c", "", nil},
+	{"acme-challenge", "http-01", "tls-alpn-01", `"auto"`, func(s *settings) any { return s.ACME.Challenge }, "http-01", "tls-alpn-01", "auto", "auto", nil},
+	{"acme-fallback", "local", "local", `"local"`, func(s *settings) any { return s.ACME.FallbackLocal }, true, true, true, false, nil},
+	{"cert-store", "dir:/a", "dir:/b", `"dir:/c"`, func(s *settings) any { return s.Store.dir }, "/a", "/b", "/c", "/home/.local/state/holdfast/certificates", nil},
+	{"cert-store-ephemeral", "allow", "allow", `"allow"`, func(s *settings) any { return s.ACME.AllowEphemeral }, true, true, true, false, nil},
+	{"ready-needs-certificate", "on", "on", `true`, func(s *settings) any { return s.ACME.NeedsCertificate }, true, true, true, false, nil},
 	{"cluster-secret-file", "/a", "/b", `"/c"`, func(s *settings) any { return s.ClusterSecretFile }, "/a", "/b", "/c", "", nil},
 	{"client-ca", "/a,b", "/b, /c", `["/c", "/d,e"]`, func(s *settings) any { return s.ClientCAs },
 		[]string{"/a,b"}, []string{"/b", "/c"}, []string{"/c", "/d,e"}, []string(nil), nil},
@@ -131,7 +142,7 @@ func cmpOr(a, b any) any {
 
 func TestPrecedenceCoversEverySetting(t *testing.T) {
 	node, _ := findCommand(newParser().Model.Node, []string{"serve"})
-	covered := []string{"cert", "key", "client-auth", "config", "root"} // in tests of their own
+	covered := []string{"cert", "key", "client-auth", "config", "root", "domain", "acme-agree-tos", "acme-eab-kid", "acme-eab-key-file"} // in tests of their own
 	for _, row := range layerRows {
 		covered = append(covered, row.name)
 	}

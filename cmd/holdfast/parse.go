@@ -149,6 +149,8 @@ func (a *arrangement) flag(arg string, rest []string) []string {
 		}
 	case joined || flag.IsBool():
 		a.flags = append(a.flags, arg)
+	case flag.Tag.Has("bare") && (len(rest) == 0 || !isToggle(rest[0])):
+		a.flags = append(a.flags, arg+"="+flag.Tag.Get("bare"))
 	case len(rest) == 0 || strings.HasPrefix(rest[0], "-") && rest[0] != "-":
 		a.refuse("--"+name+" has no value", "write --"+name+" "+flag.PlaceHolder)
 	default:
@@ -157,6 +159,9 @@ func (a *arrangement) flag(arg string, rest []string) []string {
 	}
 	return rest
 }
+
+// isToggle tells a value of a flag that can stand alone from the word after it.
+func isToggle(word string) bool { return slices.Contains([]string{"on", "off", "true", "false"}, word) }
 
 func (a *arrangement) refuse(what, mend string) {
 	a.faults = append(a.faults, fault{What: what, Mend: mend, Usage: true})

@@ -7,9 +7,10 @@ import (
 )
 
 // outlive waits for the end of the process that this one took over from, or for ctx. Without
-// one it does not wait, nor where the kernel cannot tell.
+// one it does not wait, nor where the kernel cannot tell, and least of all for one that has not
+// handed over: that serves on, or waits for our end itself.
 func (i *inheritance) outlive(ctx context.Context, log *slog.Logger) {
-	if i == nil || i.predecessor == nil {
+	if i == nil || !i.ours.Load() || i.predecessor == nil {
 		return
 	}
 	raw, err := i.predecessor.SyscallConn()

@@ -39,9 +39,10 @@ func (s *settings) rehearsed(stateDir string) {
 	if s.Admin != "" {
 		s.Admin = anyPort
 	}
-	s.LocalNames = append(s.LocalNames, pairNames(s.Pairs)...)
+	s.LocalNames = slices.Concat(s.LocalNames, pairNames(s.Pairs), s.ACME.Domains)
 	s.Pairs, s.StateDir, s.StateWhy = nil, stateDir, ""
 	s.ClientCAs, s.ClusterSecretFile = nil, ""                  // which the clients here have no certificate of
+	s.ACME, s.Store = acmeSettings{}, certStore{}               // nothing is ordered for a rehearsal
 	s.MaxConnectionsPerIP = 0                                   // all clients come from one address here
 	s.DrainReport = ""                                          // the service's own stays what it is
 	s.TrustedProxies, s.ProxyProtocol = trustedProxies{}, false // the clients come straight here

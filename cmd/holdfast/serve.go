@@ -49,11 +49,14 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 		group.Add(lifecycle.Serving(l.name, func() error { return h.accept(connections, l) }))
 	}
 	if h.admin.bound != nil {
-		h.administer(connections, stop)
+		h.administer(s, connections, stop)
 		group.Add(lifecycle.Serving("admin", func() error { return h.admin.serve(s, h.metrics) }))
 	}
 	for _, keep := range h.certificates.keepers {
 		group.Add(background("certificates", keep))
+	}
+	if p := &h.certificates.public; p.source != nil {
+		group.Add(patient("renewal", renewalPatience, func(ctx context.Context) error { return p.renew(ctx, stop) }))
 	}
 	group.Add(background("upgrade", r.upgrades.run))
 	group.Add(background("supervisor", r.accompany))
@@ -109,6 +112,11 @@ func openOrStop(s *settings, std streams, log *slog.Logger, signals <-chan os.Si
 // background is an actor that works until it is interrupted. Work on a disk that hangs
 // cannot be called off; the actor then returns without it, for the process is to end.
 func background(name string, work func(ctx context.Context) error) (execute func() error, interrupt func(error)) {
+	return patient(name, workPatience, work)
+}
+
+// patient is background for work that may take this long to notice that it is interrupted.
+func patient(name string, patience time.Duration, work func(ctx context.Context) error) (execute func() error, interrupt func(error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	execute = func() error {
 		ended := make(chan error, 1)
@@ -121,7 +129,7 @@ func background(name string, work func(ctx context.Context) error) (execute func
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(workPatience):
+		case <-time.After(patience):
 			return fmt.Errorf("%s: still at work, and left behind", name)
 		}
 	}

@@ -52,6 +52,9 @@ type administration struct {
 
 // accept serves a public listener.
 func (h *house) accept(connections *conn.Server, l namedListener) error {
+	if l.name == "https" {
+		h.certificates.public.awaitKnown()
+	}
 	h.admin.serving.Store(true)
 	h.accepting.Done()
 	return connections.Serve(l.listener)
@@ -67,9 +70,12 @@ func (h *house) observer(route string, access func(*http1.Record)) func(*http1.R
 
 // administer prepares the admin listener, for which there is one. connections and stop are
 // the public's.
-func (h *house) administer(connections *conn.Server, stop *lifecycle.Stop) {
+func (h *house) administer(s *settings, connections *conn.Server, stop *lifecycle.Stop) {
 	a := &h.admin
 	a.watch(connections, stop)
+	if p := &h.certificates.public; p.source != nil {
+		a.ready.Add("certificates", func() admin.Verdict { return p.certificatesVerdict(s.ACME.NeedsCertificate) })
+	}
 	h.metrics.Add(h.figures(connections, stop)...)
 	a.connections.Log = h.log
 	a.connections.Limits = conn.Limits{

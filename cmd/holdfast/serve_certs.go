@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/holdfast-server/holdfast/certs"
@@ -29,6 +30,7 @@ type certificates struct {
 	files    reloaders                         // what a reload reads
 	clients  *tlsconf.ClientCAs                // nil for asking none
 	config   *tls.Config                       // of all TLS connections, once it is assembled
+	public   publicCA                          // of the domains
 }
 
 // source adds certificates, and whoever keeps them fresh.
@@ -38,9 +40,13 @@ func (c *certificates) source(source certs.Source, keep func(context.Context) er
 }
 
 // openCertificates opens all that TLS takes from files, and then, where nothing has been wrong
-// so far, the local CA where there is to be one: a start that fails leaves no new CA behind.
+// so far, what a public CA issues and the local CA, where there is to be one: a start that fails
+// leaves no new CA behind, and asks nobody.
 func (h *house) openCertificates(s *settings, faults []fault) []fault {
 	faults = append(faults, h.openFiles(s)...)
+	if s.usesStore() && len(faults) == 0 {
+		faults = h.openPublicCA(s)
+	}
 	if s.usesLocalCA() {
 		state, f := openState(s)
 		if faults = append(faults, f...); len(faults) == 0 {
@@ -54,13 +60,21 @@ func (h *house) openCertificates(s *settings, faults []fault) []fault {
 }
 
 // usesLocalCA tells whether the local CA issues a certificate: where one was asked for by its
-// names, and where nothing else has any.
-func (s *settings) usesLocalCA() bool { return len(s.LocalNames) > 0 || len(s.Pairs) == 0 }
+// names or to stand in for a public CA's, and where nothing else has any.
+func (s *settings) usesLocalCA() bool {
+	return len(s.LocalNames) > 0 || s.ACME.FallbackLocal && len(s.ACME.Domains) > 0 || len(s.Pairs) == 0 && len(s.ACME.Domains) == 0
+}
 
-// openFiles loads the pairs, the clients' CAs and the cluster's secret.
+// usesStore tells whether there is a store: for the domains' certificates, or because replicas
+// share one, where session tickets come from then.
+func (s *settings) usesStore() bool { return len(s.ACME.Domains) > 0 || s.Store.shared != nil }
+
+// openFiles loads the pairs, the clients' CAs and the cluster's secret, and tries what else an
+// issuer needs.
 func (h *house) openFiles(s *settings) (faults []fault) {
+	_, faults = s.issuance()
 	if len(s.Pairs) > 0 {
-		faults = h.openPairs(s)
+		faults = append(faults, h.openPairs(s)...)
 	}
 	if len(s.ClientCAs) > 0 {
 		faults = append(faults, h.openClientCAs(s)...)
@@ -80,6 +94,7 @@ func (h *house) assemble(s *settings) {
 	} else {
 		c.config = tlsconf.Server(c.selector.GetCertificate)
 	}
+	c.public.validates(c.config)
 	h.shareTickets(s)
 	if len(c.files) == 0 {
 		return
@@ -118,11 +133,15 @@ func (h *house) openPairs(s *settings) (faults []fault) {
 // openLocal makes a certificate of the local CA.
 func (h *house) openLocal(s *settings, state *certs.State) []fault {
 	machine, _ := os.Hostname()
-	if len(s.Pairs) > 0 {
+	names := s.LocalNames
+	if s.ACME.FallbackLocal {
+		names = slices.Concat(names, s.ACME.Domains)
+	}
+	if len(s.Pairs)+len(s.ACME.Domains) > 0 {
 		machine = "" // nobody asked for that name, and a pair's wildcard may have it
 	}
 	local, err := certs.NewLocal(certs.LocalConfig{
-		State: state, Machine: machine, Names: s.LocalNames, Addrs: h.addresses(), Log: h.log, Now: time.Now,
+		State: state, Machine: machine, Names: names, Addrs: h.addresses(), Log: h.log, Now: time.Now,
 	})
 	if err != nil {
 		return []fault{{What: "no local certificate: " + plain(err.Error())}}

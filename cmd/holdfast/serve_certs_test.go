@@ -112,7 +112,7 @@ func TestCertificatesOfOneSource(t *testing.T) {
 	})
 	t.Run("nothing at all makes one, which has nothing to reload", func(t *testing.T) {
 		c := opened(t, &settings{HTTPS: ":0"})
-		if len(c.sources) != 1 || c.caPath == "" || sourceFor(t, c, "localhost") != "local CA" || c.renew != nil || c.reload == nil {
+		if len(c.sources) != 1 || c.caPath == "" || sourceFor(t, c, "localhost") != "local CA" || c.renew != nil || c.reload != nil {
 			t.Errorf("%d sources, CA %q", len(c.sources), c.caPath)
 		}
 	})

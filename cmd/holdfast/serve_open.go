@@ -31,6 +31,7 @@ type house struct {
 	admin        administration
 	metrics      *observe.Metrics // nil where nobody could read them
 	log          *slog.Logger
+	std          streams // of whoever may be asked at the start
 }
 
 type namedListener struct {
@@ -42,7 +43,7 @@ type namedListener struct {
 // open opens all that serving takes, or returns every fault that stands in the way, with
 // nothing left open.
 func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
-	h := &house{log: log, supervisor: s.Supervisor}
+	h := &house{log: log, std: std, supervisor: s.Supervisor}
 	h.supervisor.log = log
 	faults := h.openRoots(s)
 	faults = append(faults, h.listen(s)...)
@@ -149,12 +150,12 @@ func (h *house) furnish(s *settings, std streams) {
 		case l.name == "https":
 			l.listener.TLS = h.certificates.config // one for all: a clone would lose the session ticket keys
 			l.listener.NotTLS = site.PlainOnTLS
-			l.listener.Handler = site
+			l.listener.Handler = validated{site}
 		case s.HTTPS == "":
 			l.listener.Handler = site
 		default:
 			to := redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: portOr443(h.address("https")), Site: directory}
-			l.listener.Handler = h.protocol(s, guard(to), h.observer(redirectRoute, access))
+			l.listener.Handler = h.protocol(s, h.challenged(guard(to)), h.observer(redirectRoute, access))
 		}
 	}
 }
@@ -221,6 +222,7 @@ func (h *house) close() {
 	if h.scratch != "" {
 		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
 	}
+	h.certificates.public.close()
 }
 
 // closeAccessLog writes out what waits, and gives up on a stuck reader.
@@ -237,8 +239,10 @@ func (h *house) closeAccessLog() {
 func (h *house) listening(s *settings) listening {
 	l := listening{Root: s.serves(), HTTPS: h.address("https"), HTTP: h.address("http"), Admin: h.admin.address(), Version: s.Version, Now: time.Now()}
 	if h.certificates.selector != nil {
-		first := h.certificates.selector.Certificates()[0]
-		l.CertSource, l.CertExpiry = first.Source, first.NotAfter
+		if served := h.certificates.selector.Certificates(); len(served) > 0 {
+			l.CertSource, l.CertExpiry = served[0].Source, served[0].NotAfter
+		}
+		l.Domains = s.ACME.Domains
 		if len(s.Pairs) == 0 { // else who follows the banner's line is shown a pair
 			l.CAPath = h.certificates.caPath
 		}

@@ -16,9 +16,17 @@ func (h *house) reload() {
 	case h.certificates.selector == nil:
 		h.log.Info("nothing to reload: there are no certificates")
 	default:
-		h.log.Info("nothing to reload: the local CA renews its certificate by itself")
+		h.log.Info("nothing to reload: " + h.certificates.noReload())
 	}
 	h.supervisor.reloaded()
+}
+
+// noReload is why nothing is reloaded where no file is read.
+func (c *certificates) noReload() string {
+	if c.public.source != nil {
+		return "certificates of the CA are renewed by themselves; holdfast certs renew has one ordered now"
+	}
+	return "the local CA renews its certificate by itself"
 }
 
 // reloadWhenAsked reloads the files on SIGHUP.

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,12 +15,17 @@ import (
 )
 
 // storeMend is what --cert-store can be.
-const storeMend = "write dir:PATH, redis://USER:PASSWORD@HOST:6379/0, rediss://… for TLS, or kubernetes:NAMESPACE/NAME for a Secret"
+const storeMend = "write dir:PATH, redis://USER:PASSWORD@HOST:6379/0, rediss://… for TLS, or kubernetes:NAMESPACE/NAME for a Secret" + redisMend
+
+// redisMend is what helps besides with an address of Redis: a command line is in ps for all.
+const redisMend = ". An address with a password belongs in HOLDFAST_CERT_STORE or the file of --config, not on a command line"
 
 // certStore is where certificates are kept, as --cert-store says it.
 type certStore struct {
 	dir    string                      // on this machine; "" without one
 	shared func() (store.Store, error) // by all replicas; nil without one
+	// inClear tells that private keys go over a network as they are.
+	inClear bool
 }
 
 // readCertStore reads --cert-store. Without it, and beside what replicas share, certificates are
@@ -41,9 +48,11 @@ func readCertStore(address, stateDir string, getenv func(string) string) (certSt
 	case scheme == "dir":
 		c.dir = rest
 	case scheme == "redis", scheme == "rediss":
-		if _, err := redisstore.Parse(address); err != nil {
+		config, err := redisstore.Parse(address)
+		if err != nil {
 			return wrong(plain(err.Error()))
 		}
+		c.inClear = config.TLS == nil && !onLoopback(config.Addr)
 		c.shared = func() (store.Store, error) { return redisstore.Open(address) }
 	case scheme == "kubernetes":
 		account, err := kubestore.InCluster(getenv)
@@ -60,11 +69,21 @@ func readCertStore(address, stateDir string, getenv func(string) string) (certSt
 	return c, nil
 }
 
+// onLoopback tells whether what is dialled does not leave this machine.
+func onLoopback(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr) // it was joined by Parse
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
 // open puts the layers together. A directory that cannot be used is an error where it is all
 // there is; beside a shared store it is a warning.
 func (c certStore) open(log *slog.Logger, now func() time.Time) (*store.Layered, error) {
 	layers := store.Layers{
 		Check: store.Rules{Now: now}.Check, Newer: store.Newer, Passing: []string{"challenge/"}, Log: log,
+	}
+	if c.inClear {
+		log.Warn("certificates and their private keys go to Redis in the clear: write rediss:// for TLS, unless the network is yours alone")
 	}
 	if c.shared != nil {
 		shared, err := c.shared()

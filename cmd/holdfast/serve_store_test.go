@@ -60,7 +60,7 @@ func TestCertStore(t *testing.T) {
 				continue
 			}
 			line := f.line()
-			if !f.Usage || !strings.Contains(line, want) || !strings.Contains(line, "--cert-store") || !strings.Contains(line, "write dir:PATH") || strings.Contains(line, "hunter2") {
+			if !f.Usage || !strings.Contains(line, want) || !strings.Contains(line, "--cert-store") || !strings.Contains(line, "write dir:PATH") || !strings.Contains(line, "HOLDFAST_CERT_STORE") || strings.Contains(line, "hunter2") {
 				t.Errorf("%s: %s", address, line)
 			}
 		}
@@ -102,6 +102,28 @@ func TestCertStore(t *testing.T) {
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("keys that cross a network in the clear are a warning", func(t *testing.T) {
+		for address, clear := range map[string]bool{
+			"redis://192.0.2.1:6379": true, "redis://:hunter2@redis.internal": true, "rediss://redis.internal": false,
+			"redis://127.0.0.1:1": false, "redis://[::1]:1": false, "redis://localhost": false,
+		} {
+			c, f := readCertStore(address, t.TempDir(), nowhere)
+			if f != nil {
+				t.Fatal(f.line())
+			}
+			var log strings.Builder
+			s, err := c.open(slog.New(slog.NewTextHandler(&log, nil)), time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(log.String(), "in the clear"); got != clear || strings.Contains(log.String(), "hunter2") {
+				t.Errorf("%s: the log says %s", address, &log)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	t.Run("without any place it says what to name", func(t *testing.T) {

@@ -55,8 +55,20 @@ func (h *house) openClusterSecret(s *settings) []fault {
 
 // shareTickets has sessions resume on every replica with the same secret. Where none is to be
 // had, each process has keys of its own.
+//
+// A ticket says who the client is: who has the secret writes one for a client whose key they
+// lack, and resumes as that client. Where certificates of clients decide who comes in, a store
+// that may be read by others (Redis, with nothing between it and the network) does not become
+// as good as every client's key by itself: only a file that was named for it does.
 func (h *house) shareTickets(s *settings) {
 	if s.ClusterSecretFile == "" {
+		switch {
+		case s.Store.shared == nil:
+		case len(s.ClientCAs) > 0:
+			h.log.Info("sessions resume on this replica alone: with --client-ca the store's secret is not used, only a --cluster-secret-file")
+		default:
+			h.ticketKeys(storedSecret(h.certificates.public.store))
+		}
 		return
 	}
 	keys := h.ticketKeys(secretFile(s.ClusterSecretFile))

@@ -16,7 +16,7 @@ import (
 func (h *house) succession(s *settings, stop *lifecycle.Stop, release func()) *succession {
 	return &succession{
 		stop: stop, listeners: h.heirlooms(), program: ownProgram(), args: os.Args[1:],
-		timeout: s.UpgradeTimeout, serveTimeout: serveTimeout, grace: s.graceNeeded(), pid: os.Getpid(), log: h.log,
+		timeout: s.UpgradeTimeout, serveTimeout: serveTimeout, grace: s.graceNeeded(), pid: os.Getpid(), agreed: s.ACME.agreed(), log: h.log,
 		leave: func(ctx context.Context) {
 			release()
 			h.admin.leave(ctx)
@@ -35,16 +35,13 @@ func (r *running) accompany(ctx context.Context) error {
 	r.accepting.Wait()
 	arriving, release := unlessStopping(ctx, r.stop)
 	err := r.supervisor.ready(arriving, r.serving())
+	release()
 	if err != nil && r.settings.Inherited.succeeds() {
-		release()
 		r.settings.Inherited.despair(fmt.Errorf("the supervisor was not told who serves: %w", err))
 		return err
 	}
-	ours := r.settings.Inherited.serves(arriving, r.heirlooms())
-	release()
-	if !ours { // and told to stop, which is not the service's stop
-		<-ctx.Done()
-		return nil
+	if !r.settings.Inherited.serves(ctx, r.heirlooms()) {
+		return nil // the end of this process is not the service's
 	}
 	return r.supervisor.accompany(ctx, r.stop, &conn.Pulse{Server: r.connections})
 }

@@ -39,6 +39,9 @@ type settings struct {
 	SNIUnknown certs.UnknownName
 	LocalNames []string // host names as A-labels, and IP addresses
 
+	ACME  acmeSettings
+	Store certStore // of certificates, where ACME or replicas want one
+
 	ClusterSecretFile string   // of session tickets; "" for none
 	ClientCAs         []string // files; none asks clients for no certificate
 	ClientAuth        tlsconf.ClientAuth
@@ -112,6 +115,7 @@ func (c *call) read() (*settings, *reader) {
 	s.Pages = r.pages(nil)
 	s.readSites(r)
 	s.readRoot(r)
+	s.checkTerms(r, c)
 	return s, r
 }
 
@@ -171,6 +175,7 @@ func (s *settings) readCertificates(r *reader, env environment) {
 	s.LocalNames = r.localNames()
 	s.ClusterSecretFile = r.clusterSecretFile()
 	s.readClients(r)
+	s.readACME(r, env)
 }
 
 // pairs puts each certificate beside the key in the same place of its list.

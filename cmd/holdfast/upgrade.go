@@ -35,7 +35,8 @@ type succession struct {
 	program   string   // its path
 	args      []string // after the program's name
 	timeout   time.Duration
-	pid       int // ours
+	pid       int    // ours
+	agreed    string // the directory of the CA whose terms somebody agreed to
 	// leave lets go of names that the successor wants at once, and reclaim says again that
 	// this process is the one that serves.
 	leave   func(ctx context.Context)

@@ -39,7 +39,7 @@ type successor struct {
 
 // start starts the program as it is on disk now, with duplicates of the sockets.
 func (u *succession) start() (*successor, error) {
-	var b bequest
+	b := bequest{Agreed: u.agreed}
 	var files []*os.File // from firstDescriptor on
 	defer func() {
 		for _, f := range files {

@@ -6,8 +6,6 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -87,37 +85,12 @@ func (ca *CA) IssuedRoots(tb testing.TB) *x509.CertPool {
 	return pool
 }
 
-// IssuedRootFile writes those roots to a PEM file of the test's.
-func (ca *CA) IssuedRootFile(tb testing.TB) string {
-	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "issued-root.pem")
-	if err := os.WriteFile(path, ca.get(tb, ca.manage+"/roots/0"), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
-
 // SetRenewalInfo makes the CA answer with exactly body when asked for advice on leaf
 // (RFC 9773), well-formed or not.
 func (ca *CA) SetRenewalInfo(tb testing.TB, leaf *x509.Certificate, body string) {
 	tb.Helper()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})
 	ca.post(tb, ca.manage+"/set-renewal-info/", map[string]string{"certificate": string(certificate), "ariResponse": body})
-}
-
-// SetServFail makes the CA's resolver fail for host.
-func (ca *CA) SetServFail(tb testing.TB, host string) {
-	tb.Helper()
-	ca.post(tb, ca.names+"/set-servfail", map[string]string{"host": host})
-}
-
-// SetCAA publishes a CAA record for host that names another CA than this one
-// (RFC 8659 §4.2). Pebble resolves names but does not look at CAA; others do.
-func (ca *CA) SetCAA(tb testing.TB, host, issuer string) {
-	tb.Helper()
-	ca.post(tb, ca.names+"/add-caa", map[string]any{
-		"host": host, "policies": []map[string]string{{"tag": "issue", "value": issuer}},
-	})
 }
 
 func (ca *CA) get(tb testing.TB, url string) []byte {

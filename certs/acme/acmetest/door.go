@@ -18,6 +18,7 @@ type Door struct {
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
+	held   chan struct{} // nil unless Hold; closed when the waiting is over
 	to     []string
 	passed int
 	open   map[net.Conn]struct{} // nil once the test has ended
@@ -40,6 +41,33 @@ func (d *Door) To(addresses ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.to = addresses
+	d.letGo()
+}
+
+// Hold keeps whoever comes waiting until To is called, for a server under test whose port is
+// known once it listens.
+func (d *Door) Hold() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.letGo()
+	d.held = make(chan struct{})
+}
+
+// letGo is for who holds mu.
+func (d *Door) letGo() {
+	if d.held != nil {
+		close(d.held)
+		d.held = nil
+	}
+}
+
+func (d *Door) wait() {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 }
 
 // Passed is how many connections came so far.
@@ -74,6 +102,7 @@ func (d *Door) next() string {
 // lead owns c and closes it.
 func (d *Door) lead(c net.Conn) {
 	defer d.shut(c)
+	d.wait()
 	to := d.next()
 	if !d.track(c) || to == "" {
 		return
@@ -120,6 +149,7 @@ func (d *Door) close() {
 		c.Close()
 	}
 	d.open = nil
+	d.letGo()
 	d.mu.Unlock()
 	d.wg.Wait()
 }

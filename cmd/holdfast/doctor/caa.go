@@ -132,10 +132,12 @@ func judgeCAA(c *chart, at string, records []caaRecord, issuers []string) {
 // judgeParameters looks at what the records that name the CA ask of it (RFC 8657). One of
 // them has to be met.
 func judgeParameters(c *chart, at string, records []caaRecord) {
-	allowed, account := make(map[string]bool), ""
+	allowed, accounts := make(map[string]bool), make([]string, 0, len(records))
 	for _, r := range records {
 		_, parameters := r.issuer()
-		account = parameters["accounturi"]
+		if account := parameters["accounturi"]; account != "" {
+			accounts = append(accounts, account)
+		}
 		list, limited := parameters["validationmethods"]
 		if !limited {
 			list = strings.Join(challenges, ",")
@@ -159,7 +161,7 @@ func judgeParameters(c *chart, at string, records []caaRecord) {
 	if len(missing) > 0 {
 		c.note("", "CAA at %s does not allow the challenge %s", at, missing[0])
 	}
-	if account != "" {
-		c.note("the account that holdfast makes has to be that one", "CAA at %s lets only the account %s issue", at, account)
+	if len(accounts) > 0 && len(accounts) == len(records) { // else one of the records binds no account
+		c.note("the account that holdfast makes has to be one of those", "CAA at %s lets only these accounts issue: %s", at, strings.Join(accounts, ", "))
 	}
 }

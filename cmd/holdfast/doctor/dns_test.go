@@ -167,6 +167,13 @@ func TestCAA(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+	t.Run("one record without an account lets every account issue", func(t *testing.T) {
+		z := zone{"CAA " + domain: {caa(0, "issue", "ca.example"), caa(0, "issue", "ca.example; accounturi=https://ca.example/7")}}
+		r := caaOf(&Doctor{Resolvers: []string{(&nameServer{zone: z}).start(t).addr}, Patience: patience}, domain, ca...)
+		if r.Count(Note) != 0 {
+			t.Errorf("got %q", of(r, "caa"))
+		}
+	})
 	t.Run("a CA whose names are not known", func(t *testing.T) {
 		z := zone{"CAA " + domain: {caa(0, "issue", "other.example")}}
 		want(t, caaOf(&Doctor{Resolvers: []string{(&nameServer{zone: z}).start(t).addr}, Patience: patience}, domain), "caa", "note: CAA at a.dock.example.org lets issue: other.example")

@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -155,11 +157,14 @@ func (d *Doctor) examine(ctx context.Context, domain string) []Finding {
 // challenges are those that can be met without touching the DNS.
 var challenges = []string{"tls-alpn-01", "http-01"}
 
+// ErrNotTried is what DryRun wraps when it could not order at all, which says nothing about the CA.
+var ErrNotTried = errors.New("not tried")
+
 // rehearse has the staging CA issue by each challenge.
 func (d *Doctor) rehearse(ctx context.Context, domain string) []Finding {
 	c := chart{check: "dry-run", domain: domain}
 	if d.DryRun == nil {
-		c.note("", "an order at the staging CA was not tried")
+		c.note("agree to its terms with --acme-agree-tos", "an order at the staging CA was not tried")
 		return c.findings
 	}
 	for _, challenge := range challenges {
@@ -169,6 +174,10 @@ func (d *Doctor) rehearse(ctx context.Context, domain string) []Finding {
 		one, cancel := context.WithTimeout(ctx, DryRunPatience)
 		err := d.DryRun(one, domain, challenge)
 		cancel()
+		if errors.Is(err, ErrNotTried) {
+			c.note("", "an order by %s was not tried: %s", challenge, strings.TrimPrefix(err.Error(), ErrNotTried.Error()+": "))
+			continue
+		}
 		if err != nil {
 			c.fault("the other findings about this name may say why", "the staging CA does not issue by %s: %v", challenge, err)
 			continue

@@ -209,6 +209,21 @@ func TestHeldPorts(t *testing.T) {
 			t.Errorf("https %q", got)
 		}
 	})
+	t.Run("by a holdfast that has no certificate at all yet", func(t *testing.T) {
+		d := healthy(t)
+		d.HTTPS, d.Holder = portOf(refusing(t)), ours()
+		r := d.Run(t.Context())
+		if got := of(r, "https"); len(got) != 2 || !strings.HasPrefix(got[1], "warning: ") || !strings.Contains(got[1], "no certificate yet") {
+			t.Errorf("https %q", got)
+		}
+		// Somebody else's refusal is another.
+		d = healthy(t)
+		d.HTTPS, d.Holder = portOf(refusing(t)), ours()
+		d.HTTPS.Public = portOf(refusing(t, "another protocol")).Public
+		if got := of(d.Run(t.Context()), "https"); len(got) != 2 || !strings.HasPrefix(got[1], "fault: ") || !strings.Contains(got[1], "is not this machine") {
+			t.Errorf("https %q", got)
+		}
+	})
 	t.Run("the system says who holds a port", func(t *testing.T) {
 		if h := ProcessOn(t.Context(), portOf(page.Listener.Addr()).Public); h.PID != os.Getpid() || h.Name == "" {
 			t.Errorf("got %+v", h)
@@ -217,6 +232,30 @@ func TestHeldPorts(t *testing.T) {
 			t.Errorf("a port that nobody listens on has %+v", h)
 		}
 	})
+}
+
+// refusing is a server without any certificate, which says unrecognized_name; with protocols
+// it says no_application_protocol.
+func refusing(t *testing.T, protocols ...string) net.Addr {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); group.Wait() })
+	config := &tls.Config{NextProtos: protocols, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}
+	group.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = tls.Server(c, config).Handshake() // the client's end tells
+			_ = c.Close()
+		}
+	})
+	return l.Addr()
 }
 
 // httpEcho is a server that answers 200.
@@ -284,6 +323,15 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("tried %q", tried)
 	}
 	if !slices.Equal(got, []string{"ok: the staging CA issues by tls-alpn-01", "fault: the staging CA does not issue by http-01: the CA saw a 404"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestDryRunThatCannotBe(t *testing.T) {
+	d := healthy(t)
+	d.DryRun = func(context.Context, string, string) error { return fmt.Errorf("%w: a server is there", ErrNotTried) }
+	r := d.Run(t.Context())
+	if got := of(r, "dry-run"); !slices.Equal(got, []string{"note: an order by tls-alpn-01 was not tried: a server is there", "note: an order by http-01 was not tried: a server is there"}) || r.Count(Fault) > 0 {
 		t.Errorf("got %q", got)
 	}
 }

@@ -124,6 +124,10 @@ func (d *Doctor) reachTLS(ctx context.Context, c *chart, o *door, domain string,
 	}
 	var noTLS tls.RecordHeaderError
 	switch {
+	case isAlert(err) && refusesAlike(ctx, o, err):
+		c.warning("look again once it has one: holdfast certs explain "+domain,
+			"%v refuses as the holdfast of this machine does, which has no certificate yet: whether it is this machine cannot be seen", at)
+		return
 	case isAlert(err), errors.As(err, &noTLS):
 		c.fault("point the name at this host, or forward the port to it", "%v answers, and is not this machine: %v", at, err)
 		return
@@ -140,6 +144,16 @@ func (d *Doctor) reachTLS(ctx context.Context, c *chart, o *door, domain string,
 		c.fault("point the name at this host and let TLS through: the challenge tls-alpn-01 is answered inside the handshake",
 			"%v answers, and is not this machine: a certificate by %q, serial %s", at, leaf.Issuer.String(), serial)
 	}
+}
+
+// refusesAlike tells whether the holdfast of this machine answers who names no host with the
+// same alert, as one does that has no certificate at all yet.
+func refusesAlike(ctx context.Context, o *door, there error) bool {
+	if !o.holder.Holdfast {
+		return false
+	}
+	_, here := shakeHands(ctx, o.local, "")
+	return isAlert(here) && here.Error() == there.Error()
 }
 
 // isAlert tells whether the other end answered with a TLS alert, which crypto/tls has no

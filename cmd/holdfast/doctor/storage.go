@@ -43,6 +43,17 @@ func (d *Doctor) examineStore() []Finding {
 	return c.findings
 }
 
+// Vanishes tells whether what is written to dir, which need not be there yet, may go with a restart
+// of the machine or with its container, and on what kind of file system that is.
+func Vanishes(dir string) (on string, yes bool) {
+	dir, err := nearestDirectory(dir)
+	if err != nil {
+		return "", false // whoever writes there will hear what is wrong
+	}
+	kind, name := lastingOf(dir)
+	return name, kind != lasts
+}
+
 // nearestDirectory is the directory itself, or the one above it in which it would be made.
 func nearestDirectory(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // databaseFile makes a directory an NSS database.
@@ -26,19 +27,7 @@ func (m *Machine) planBrowsers(ctx context.Context, p *Plan, c Certificate, in b
 		p.note("HOME is not set, so no browser's databases are looked for")
 		return
 	}
-	var databases []string
-	shared := filepath.Join(m.Home, ".pki", "nssdb")
-	if isDatabase(shared) || in && m.OS == "linux" && m.find(chromiums...) != "" {
-		databases = append(databases, shared)
-	}
-	for _, pattern := range firefoxProfiles {
-		found, _ := filepath.Glob(filepath.Join(escapeGlob(m.Home), pattern)) // the patterns are good
-		for _, dir := range found {
-			if isDatabase(dir) {
-				databases = append(databases, dir)
-			}
-		}
-	}
+	databases := m.databases(in)
 	if len(databases) == 0 {
 		return
 	}
@@ -52,12 +41,28 @@ func (m *Machine) planBrowsers(ctx context.Context, p *Plan, c Certificate, in b
 	}
 }
 
+// databases are those there are, and with in also the one that is to be.
+func (m *Machine) databases(in bool) (all []string) {
+	if m.Home == "" {
+		return nil
+	}
+	shared := filepath.Join(m.Home, ".pki", "nssdb")
+	if isDatabase(shared) || in && m.OS == "linux" && m.find(chromiums...) != "" {
+		all = append(all, shared)
+	}
+	for _, pattern := range firefoxProfiles {
+		found, _ := filepath.Glob(filepath.Join(escapeGlob(m.Home), pattern)) // the patterns are good
+		all = append(all, slices.DeleteFunc(found, func(dir string) bool { return !isDatabase(dir) })...)
+	}
+	return all
+}
+
 func (m *Machine) planDatabase(ctx context.Context, p *Plan, certutil, dir string, c Certificate, in bool) {
 	if owner, ok := ownerOf(dir); ok && owner != m.UID {
 		p.note("%s is another user's: a database that root writes to is of no use to its owner, who has to call this", dir)
 		return
 	}
-	database, nickname := "sql:"+dir, "Holdfast local CA "+c.tag()
+	database, nickname := "sql:"+dir, c.nickname()
 	step := Step{Store: "the NSS database " + dir}
 	there := false
 	if isDatabase(dir) {
@@ -73,6 +78,7 @@ func (m *Machine) planDatabase(ctx context.Context, p *Plan, certutil, dir strin
 	switch {
 	case there == in:
 	case in:
+		step.certificate = c
 		step.Commands = append(step.Commands, []string{certutil, "-d", database, "-A", "-t", "C,,", "-n", nickname, "-i", c.Path})
 	default:
 		step.Commands = [][]string{{certutil, "-d", database, "-D", "-n", nickname}}

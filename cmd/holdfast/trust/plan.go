@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -13,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -34,20 +37,41 @@ func Read(path string) (Certificate, error) {
 	if err != nil {
 		return Certificate{}, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return Certificate{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, certificateBytes))
+	text, err := readRegular(path)
 	if err != nil {
 		return Certificate{}, err
 	}
 	parsed, err := parse(text)
-	if err == nil && !parsed.IsCA {
-		err = errors.New("it is no CA's certificate")
+	if err == nil {
+		err = checkCA(parsed)
 	}
 	return Certificate{path, parsed}, err
+}
+
+// checkCA refuses what is no CA, and one that is bound to no names, as a local CA always is
+// (RFC 5280 §4.2.1.10). The file is the server's user's: with a CA for all names, a server
+// that was broken into could pose as any site to all who trust it.
+func checkCA(c *x509.Certificate) error {
+	switch {
+	case !c.IsCA:
+		return errors.New("it is no CA's certificate")
+	case !c.PermittedDNSDomainsCritical, len(c.PermittedDNSDomains) == 0, len(c.PermittedIPRanges) == 0, slices.Contains(c.PermittedDNSDomains, ""):
+		return errors.New("it is no local CA of holdfast's: it has no critical name constraints, and could sign for every site")
+	}
+	return nil
+}
+
+// readRegular reads a file that is one. A pipe would keep us until somebody writes to it.
+func readRegular(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errors.New("it is no regular file"))
+	}
+	return io.ReadAll(io.LimitReader(f, certificateBytes))
 }
 
 func parse(text []byte) (*x509.Certificate, error) {
@@ -68,7 +92,14 @@ func (c Certificate) Fingerprint() string {
 }
 
 // tag is enough of the fingerprint for a name; what has the name is compared whole.
-func (c Certificate) tag() string { return c.Fingerprint()[:16] }
+func (c Certificate) tag() string { return c.Fingerprint()[:tagDigits] }
+
+const tagDigits = 16
+
+// anchorName is that of the certificate's file in the system's store, nickname its name in the
+// database of a browser.
+func (c Certificate) anchorName() string { return anchorPrefix + c.tag() + anchorSuffix }
+func (c Certificate) nickname() string   { return nicknamePrefix + c.tag() }
 
 // isIn tells whether PEM text is this certificate.
 func (c Certificate) isIn(text []byte) bool {
@@ -97,6 +128,8 @@ type Step struct {
 	Commands [][]string // in this order; none when the store is as it should be
 	// NeedsRoot tells that this process may not do it.
 	NeedsRoot bool
+
+	certificate Certificate // whose file the commands name; empty where they name none
 }
 
 // A Plan is what there is to do.
@@ -142,9 +175,19 @@ func (m *Machine) plan(ctx context.Context, c Certificate, scope Scope, in bool)
 	return p
 }
 
-// Do runs a step's commands until one fails. The error has what that one wrote.
+// Do runs a step's commands until one fails. The error has what that one wrote. Where a command
+// has the certificate's file, it is given one of the same content, which nobody else can change.
 func (m *Machine) Do(ctx context.Context, s Step) error {
-	for _, command := range s.Commands {
+	commands := s.Commands
+	if s.certificate.Certificate != nil && len(commands) > 0 {
+		private, remove, err := m.privateCopy(s)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		commands = private
+	}
+	for _, command := range commands {
 		if out, err := m.run(ctx, command); err != nil {
 			return fmt.Errorf("%s: %w: %s", command[0], err, bytes.TrimSpace(out))
 		}

@@ -40,19 +40,27 @@ func (m *Machine) planSystem(ctx context.Context, p *Plan, c Certificate, in boo
 		m.planKeychain(ctx, p, c, in)
 		return
 	}
-	for _, s := range anchorStores {
-		program := m.find(s.program)
-		info, err := os.Stat(m.Root + s.dir)
-		if program != "" && err == nil && info.IsDir() {
-			m.planAnchors(p, s, program, c, in)
-			return
-		}
+	if s, program := m.anchors(); program != "" {
+		m.planAnchors(p, s, program, c, in)
+		return
 	}
 	p.note("no store of the system's is known here: there is neither update-ca-certificates nor update-ca-trust nor trust (install ca-certificates)")
 }
 
+// anchors is the machine's store and the path of its program, "" where there is none.
+func (m *Machine) anchors() (s anchors, program string) {
+	for _, s := range anchorStores {
+		program := m.find(s.program)
+		info, err := os.Stat(m.Root + s.dir)
+		if program != "" && err == nil && info.IsDir() {
+			return s, program
+		}
+	}
+	return anchors{}, ""
+}
+
 func (m *Machine) planAnchors(p *Plan, s anchors, program string, c Certificate, in bool) {
-	file := filepath.Join(m.Root+s.dir, "holdfast-"+c.tag()+".crt")
+	file := filepath.Join(m.Root+s.dir, c.anchorName())
 	text, err := os.ReadFile(file)
 	there := err == nil && c.isIn(text)
 	step := Step{Store: "the system's store (" + s.program + ")", NeedsRoot: !m.Superuser}
@@ -65,6 +73,7 @@ func (m *Machine) planAnchors(p *Plan, s anchors, program string, c Certificate,
 		return
 	case there == in:
 	case in:
+		step.certificate = c
 		step.Commands = [][]string{{m.tool(installProgram), "-m", "0644", c.Path, file}, append([]string{program}, s.args...)}
 	default:
 		step.Commands = [][]string{{m.tool(removeProgram), file}, append([]string{program}, s.without...)}
@@ -116,6 +125,7 @@ func (m *Machine) planKeychain(ctx context.Context, p *Plan, c Certificate, in b
 	switch {
 	case there == in:
 	case in:
+		step.certificate = c
 		step.Commands = [][]string{{program, "add-trusted-cert", "-d", "-r", "trustRoot", "-k", m.Root + keychain, c.Path}}
 	default:
 		step.Commands = [][]string{{program, "delete-certificate", "-Z", name, "-t", m.Root + keychain}}

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,22 +23,33 @@ import (
 // newCA writes a CA's certificate to a file and reads it.
 func newCA(t *testing.T) Certificate {
 	t.Helper()
+	ca, err := Read(writeCA(t, func(*x509.Certificate) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+// writeCA writes the certificate of a CA that is changed, and returns the file's path.
+func writeCA(t *testing.T, change func(*x509.Certificate)) string {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "a CA"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "Holdfast local CA (test)"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"test"},
+		PermittedIPRanges: []*net.IPNet{{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)}},
+	}
+	change(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "my ca.pem")
 	put(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), 0o644)
-	ca, err := Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
+	return path
 }
 
 func put(t *testing.T, path, text string, mode os.FileMode) {
@@ -308,5 +320,22 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := Read(ca.Path + ".missing"); !os.IsNotExist(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCAsThatCouldSignForAnySiteAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*x509.Certificate){
+		"not a CA":                            func(c *x509.Certificate) { c.IsCA = false },
+		"no constraints":                      func(c *x509.Certificate) { c.PermittedDNSDomains, c.PermittedIPRanges = nil, nil },
+		"constraints that are not critical":   func(c *x509.Certificate) { c.PermittedDNSDomainsCritical = false },
+		"no constraint on host names":         func(c *x509.Certificate) { c.PermittedDNSDomains = nil },
+		"no constraint on addresses":          func(c *x509.Certificate) { c.PermittedIPRanges = nil },
+		"a constraint that permits all names": func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"test", ""} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Read(writeCA(t, change)); err == nil || !strings.HasPrefix(err.Error(), "it is no ") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
