@@ -128,7 +128,7 @@ server.port = {{.Port}}
 server.pid-file = "{{.Dir}}/lighttpd.pid"
 server.upload-dirs = ( "{{.Dir}}" )
 server.max-connections = {{.Connections}}
-server.max-fds = 4096
+server.max-fds = {{.Descriptors}}
 server.max-keep-alive-requests = 100000000
 server.max-keep-alive-idle = 600
 mimetype.assign = ( ".html" => "text/html", ".bin" => "application/octet-stream" )
@@ -158,7 +158,7 @@ func (p *installed) write(dir string, at place) (string, error) {
 	var b bytes.Buffer
 	err = p.config.Execute(&b, map[string]any{
 		"Root": at.root, "Dir": dir, "Addr": at.addr, "Host": host, "Port": port,
-		"TLS": at.overTLS, "Cert": at.pair.cert, "Key": at.pair.key, "Connections": at.connections,
+		"TLS": at.overTLS, "Cert": at.pair.cert, "Key": at.pair.key, "Connections": at.connections, "Descriptors": 2*at.connections + spareConnections,
 		"Superuser":   os.Geteuid() == 0, // h2o wants a name then, and reads the pair as that user
 		"ContentType": contestant.ContentType, "Content": contestant.Content,
 	})
@@ -175,7 +175,7 @@ func (p *installed) write(dir string, at place) (string, error) {
 func (b *bench) startInstalled(ctx context.Context, p *installed, l net.Listener, overTLS, files bool) (*server, error) {
 	at := place{addr: l.Addr().String(), overTLS: overTLS, pair: b.pair, connections: b.connections()}
 	if files {
-		at.root = b.root
+		at.root, at.connections = b.root, b.active+spareConnections
 	}
 	config, err := p.write(b.dir, at)
 	if err != nil {
@@ -184,7 +184,7 @@ func (b *bench) startInstalled(ctx context.Context, p *installed, l net.Listener
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	c, err := process.Start(ctx, process.Spec{Name: p.name, Args: p.args(b.dir, config), Core: b.serverCore})
+	c, err := process.Start(ctx, process.Spec{Name: p.name, Args: p.args(b.dir, config), Core: b.serverCore, AnyExit: true})
 	if err != nil {
 		return nil, err
 	}
