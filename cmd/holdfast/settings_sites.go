@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/secure"
 	"github.com/holdfast-server/holdfast/http1/vhost"
 )
@@ -78,6 +80,27 @@ func (one *siteSettings) allHosts() []string {
 	return hosts
 }
 
+// answersAt tells whether a URL of this scheme and authority is one of the site. Which server has
+// a port that is not the listener's, nobody here knows.
+func (s *settings) answersAt(one *siteSettings, scheme, authority string) bool {
+	address := map[string]string{"https": s.HTTPS, "http": s.HTTP}[scheme]
+	if address == "" {
+		return false
+	}
+	if _, port, err := net.SplitHostPort(authority); err == nil {
+		if _, own, err := net.SplitHostPort(address); err != nil || port != own {
+			return false
+		}
+	}
+	var hosts vhost.Hosts
+	for _, host := range one.allHosts() {
+		if host != vhost.Any { // it may be another site's, or nobody's
+			_ = hosts.Add(host, http1.HandlerFunc(func(*http1.Response, *http1.Request) {}))
+		}
+	}
+	return hosts.Find([]byte(authority)) != nil
+}
+
 // within is a reader of a table's values, whose faults have to be taken back.
 func (r *reader) within(t table, kind string, keys map[string]string, inner ...string) *reader {
 	in := &reader{values: make(map[string]value), elsewhere: r.elsewhere}
@@ -125,8 +148,9 @@ func (r *reader) site(t table, server *settings) *siteSettings {
 			in.rule(one, kind, rule)
 		}
 	}
-	for _, rule := range one.Rules.Circling() {
-		in.refuse("to", rule.To, rule.Place, &flaw{What: "is where the redirect from " + quote(rule.From) + " applies again",
+	own := func(scheme, authority string) bool { return server.answersAt(one, scheme, authority) }
+	for _, rule := range one.Rules.Circling(own) {
+		in.refuse("to", rule.To, rule.Place, &flaw{What: "leads to where the redirect from " + quote(rule.From) + " applies again",
 			Why: "a client would go round for ever", Mend: "lead out of the pattern, or narrow that"})
 	}
 	r.faults = append(r.faults, in.faults...)

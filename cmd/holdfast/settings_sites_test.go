@@ -118,6 +118,7 @@ func TestSiteFaults(t *testing.T) {
 		{"a target that is none", whole + "[[site.redirect]]\nfrom = \"/a/{x}\"\nto = \"/b/{y}\"\n", []string{`to "/b/{y}" leads nowhere (LINE6)`}},
 		{"two rules of which none is narrower", whole + "[[site.redirect]]\nfrom = \"/a/{x}\"\nto = \"/\"\n[[site.rewrite]]\nfrom = \"/{x}/b\"\nto = \"/\"\n", []string{`(registered at LINE7) conflicts with pattern "/a/{x}" (registered at LINE4): both match /a/b`}},
 		{"a circle", whole + "[[site.redirect]]\nfrom = \"/a/{x...}\"\nto = \"/a/b/{x}\"\n", []string{"a client would go round for ever"}},
+		{"a circle by way of a host of its own", whole + "[[site.redirect]]\nfrom = \"/abs/{x...}\"\nto = \"https://A.test/abs/{x}\"\n", []string{"(LINE4): a client would go round for ever"}},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			file := sitesFile(t, c.text)
