@@ -186,8 +186,12 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 
 // responseFields are what every response has beside what its handler sets.
 func (s *settings) responseFields() secure.Options {
-	o := secure.Options{HSTS: s.HSTS}
-	if !s.SecurityHeaders {
+	return responseFields(s.SecurityHeaders, s.HSTS)
+}
+
+func responseFields(careful bool, hsts *secure.HSTS) secure.Options {
+	o := secure.Options{HSTS: hsts}
+	if !careful {
 		o.ContentTypeOptions, o.ReferrerPolicy, o.FrameOptions, o.OpenerPolicy = secure.Off, secure.Off, secure.Off, secure.Off
 	}
 	return o

@@ -263,9 +263,14 @@ func (s *settings) readLimits(r *reader, env environment) {
 
 func (s *settings) readResponseFields(r *reader) {
 	s.SecurityHeaders = r.toggle("security-headers")
-	if text, _, ok := r.single("hsts"); ok && text != off {
-		s.HSTS = &secure.HSTS{MaxAge: r.duration("hsts", 0, hstsLimit)}
+	s.HSTS = r.hsts()
+}
+
+func (r *reader) hsts() *secure.HSTS {
+	if text, _, ok := r.single("hsts"); !ok || text == off {
+		return nil
 	}
+	return &secure.HSTS{MaxAge: r.duration("hsts", 0, hstsLimit)}
 }
 
 // hstsLimit is ten years: a browser that is told more keeps to it no longer.

@@ -23,15 +23,18 @@ type siteSettings struct {
 	Root  string
 	Pages pageSettings
 	WWW   map[string]string // hosts that lead to another of Hosts
-	HSTS  *secure.HSTS      // nil for the server's
 	Files fileSettings
+	// SecurityHeaders and HSTS stand in place of the server's.
+	SecurityHeaders bool
+	HSTS            *secure.HSTS // nil for none
+
 	Rules *vhost.Rules      // without what they stand in front of
 	Named map[string]string // what does the rules' work, by the names of their routes
 }
 
 // The keys of a site and of its rules, and what they are where they are left out.
 var (
-	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "",
+	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "", "security-headers": "",
 		"browse": "", "spa": "", "error-pages": "",
 		"compress": "", "precompressed": "", "etag": "", "cache-control": "", "attachment": ""}
 	ruleKeys = map[string]map[string]string{
@@ -44,7 +47,7 @@ var (
 // server none beside them.
 func (s *settings) readSites(r *reader) {
 	owners := make(map[string]string) // where a host was named
-	names := make(map[string]bool)
+	names, asked := make(map[string]bool), slices.Clone(s.LocalNames)
 	for _, t := range r.values["site"].tables {
 		one, before := r.site(t, s), len(r.faults)
 		for _, host := range one.allHosts() {
@@ -67,6 +70,7 @@ func (s *settings) readSites(r *reader) {
 		r.refuse("root", strings.Join(v.texts, " "), v.from, &flaw{What: "serves no host beside sites",
 			Why: "each [[site]] has a root", Mend: "leave it out, or make a [[site]] of it with hosts = [\"*\"]"})
 	}
+	s.checkCover(r, asked)
 }
 
 // allHosts are those that the site answers for, the ones that only lead to others included.
@@ -139,9 +143,7 @@ func (r *reader) site(t table, server *settings) *siteSettings {
 	if in.toggle("redirect-www") {
 		in.www(one)
 	}
-	if text, _, ok := in.single("hsts"); ok && text != "" {
-		one.HSTS = &secure.HSTS{MaxAge: in.duration("hsts", 0, hstsLimit)}
-	}
+	in.responseFields(one, server)
 	one.Files = in.files(server.Files, true)
 	for _, kind := range []string{"redirect", "rewrite"} {
 		for _, rule := range t.tables[kind] {
@@ -155,6 +157,17 @@ func (r *reader) site(t table, server *settings) *siteSettings {
 	}
 	r.faults = append(r.faults, in.faults...)
 	return one
+}
+
+// responseFields reads what a site says of them in place of the server.
+func (r *reader) responseFields(one *siteSettings, server *settings) {
+	one.SecurityHeaders, one.HSTS = server.SecurityHeaders, server.HSTS
+	if r.written("security-headers") {
+		one.SecurityHeaders = r.toggle("security-headers")
+	}
+	if r.written("hsts") {
+		one.HSTS = r.hsts()
+	}
 }
 
 // hosts reads the names of a site; from is the site's place.

@@ -2,13 +2,15 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/files"
+	"github.com/holdfast-server/holdfast/http1/http1test"
+	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
 // sitesFile is a configuration in whose text A and B stand for two directories that exist.
@@ -91,6 +93,27 @@ func TestSites(t *testing.T) {
 	})
 }
 
+func TestSiteResponseFields(t *testing.T) {
+	const of = "\nhttp = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"a.org\"]\nroot = \"ROOT_A\"\n"
+	for _, c := range []struct{ clause, server, site, hsts, nosniff string }{
+		{"the server's", "hsts = \"1h\"", "", "max-age=3600", "nosniff"},
+		{"none of the server's", "hsts = \"1h\"", "hsts = \"off\"", "", "nosniff"},
+		{"another than the server's", "hsts = \"1h\"", "hsts = \"2h\"", "max-age=7200", "nosniff"},
+		{"where the server has none", "security-headers = false", "hsts = \"2h\"\nsecurity-headers = true", "max-age=7200", "nosniff"},
+		{"no field at all", "hsts = \"1h\"", "hsts = \"off\"\nsecurity-headers = \"off\"", "", ""},
+	} {
+		t.Run(c.clause, func(t *testing.T) {
+			s := configured(t, testEnvironment(t), "--config", sitesFile(t, c.server+of+c.site))
+			all, _ := s.handler([]http1.Handler{http1.HandlerFunc(func(w *http1.Response, _ *http1.Request) { w.SetStatus(204) })})
+			r := http1test.Do(secure.Headers(all, s.responseFields()), http1test.Request{Authority: "a.org", Secure: true})
+			opener := map[string]string{"nosniff": "same-origin-allow-popups"}[c.nosniff]
+			if r.Get("Strict-Transport-Security") != c.hsts || r.Get("X-Content-Type-Options") != c.nosniff || r.Get("Cross-Origin-Opener-Policy") != opener {
+				t.Errorf("%v", r.Fields)
+			}
+		})
+	}
+}
+
 func TestSiteFaults(t *testing.T) {
 	const whole = "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n"
 	for _, c := range []struct {
@@ -146,52 +169,4 @@ func TestPositions(t *testing.T) {
 			t.Errorf("%s is at %s, want %s", path, got, want)
 		}
 	}
-}
-
-func TestCheckURL(t *testing.T) {
-	file := sitesFile(t, twoSites)
-	a := configured(t, testEnvironment(t), "--config", file).Sites[0].Root
-	for _, c := range []struct{ clause, url, want string }{
-		{"a file", "https://a.test", "200 file " + a + "/index.html site a.test (LINE5)"},
-		{"no file", "https://a.test/nothing%20here?x", "404 no file " + a + "/nothing here site a.test (LINE5)"},
-		{"a redirect", "https://A.test:8443/old/7?x", "301 to /new/7.html?x site a.test, redirect /old/{id} (LINE10)"},
-		{"a redirect to another site", "https://a.test/elsewhere/x/y", "308 to https://b.test/x/y site a.test, redirect /elsewhere/{rest...} (LINE15)"},
-		{"a rewrite", "https://a.test/app/x", "200 file " + a + "/app.html site a.test, rewrite /app/{rest...} (LINE19)"},
-		{"www", "https://www.a.test/x?y", "308 to https://a.test/x?y site a.test (LINE5)"},
-		{"plain HTTP", "http://a.test/old/7", "308 to https://a.test/old/7"},
-		{"a host that no site has", "http://c.test/", "421 no site has this host"},
-		{"a fragment never gets to a server", "https://b.test/#x", "200 file"},
-	} {
-		t.Run(c.clause, func(t *testing.T) {
-			r := holdfast(t, testEnvironment(t), "check", "--config", file, c.url)
-			got := strings.Join(strings.Fields(strings.TrimPrefix(r.out, c.url)), " ")
-			if want := strings.ReplaceAll(c.want, "LINE", file+":"); r.exit != 0 || !strings.HasPrefix(got, want) {
-				t.Errorf("exit %d: %s%s\nwant %s", r.exit, r.out, r.err, want)
-			}
-		})
-	}
-	t.Run("without sites it is ROOT that answers", func(t *testing.T) {
-		r := holdfast(t, testEnvironment(t), "check", a, "https://whatever.test/new/7.html", "http://whatever.test/")
-		if !strings.Contains(r.out, "200  file "+a+"/new/7.html") || !strings.Contains(r.out, "nothing listens for http") || r.exit != 0 {
-			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
-		}
-	})
-	t.Run("what is no URL is told, and the others are printed", func(t *testing.T) {
-		r := holdfast(t, testEnvironment(t), "check", "--config", file, "https://a.test/", "https:///x", "https://a.test/a b")
-		if r.exit != exitUsage || len(lines(r.err)) != 2 || len(lines(r.out)) != 1 {
-			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
-		}
-	})
-	t.Run("a faulty configuration is told first", func(t *testing.T) {
-		if r := holdfast(t, testEnvironment(t), "check", "--config", sitesFile(t, "[[site]]\n"), "https://a.test/"); r.exit != exitUsage || r.out != "" {
-			t.Errorf("exit %d\n%s", r.exit, r.out)
-		}
-	})
-	t.Run("it leaves nothing behind", func(t *testing.T) {
-		env := testEnvironment(t)
-		holdfast(t, env, "check", "--config", file, "https://a.test/")
-		if left, err := os.ReadDir(env.get("HOME")); err != nil || len(left) > 0 {
-			t.Errorf("%v %v", left, err)
-		}
-	})
 }
