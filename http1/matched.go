@@ -66,8 +66,11 @@ func (r *Request) SetPath(path string) {
 	if path == "" || path[0] != '/' {
 		panic("http1: SetPath: a path begins with a slash")
 	}
-	r.path, r.x.Head.Path = path, []byte(path)
+	r.path, r.x.Head.Path, r.rewritten = path, []byte(path), true
 }
+
+// Rewritten tells whether [Request.SetPath] was called: then Path is not the target's.
+func (r *Request) Rewritten() bool { return r.rewritten }
 
 // AuthorityView is [Request.Authority] as a view: valid only until the handler returns.
 func (r *Request) AuthorityView() []byte { return r.x.Head.Authority }
