@@ -44,6 +44,14 @@ func TestDemo(t *testing.T) {
 			t.Errorf("exit %d\n%s", r.exit, r.err)
 		}
 	})
+	t.Run("the page of an application is one of its own files", func(t *testing.T) {
+		if s := holdfast(t, testEnvironment(t), "demo", "--spa", "index.html").settings; s == nil || s.Pages.SPA != "index.html" {
+			t.Errorf("%+v", s)
+		}
+		if r := holdfast(t, testEnvironment(t), "demo", "--spa", "app.html"); r.exit != exitUsage || !strings.Contains(r.err, "is not in the demo's site") {
+			t.Errorf("exit %d\n%s", r.exit, r.err)
+		}
+	})
 	t.Run("listings can be turned off", func(t *testing.T) {
 		if s := holdfast(t, testEnvironment(t), "demo", "--browse", "off").settings; s == nil || s.Pages.Browse || !s.Demo {
 			t.Errorf("%+v", s)

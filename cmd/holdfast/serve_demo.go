@@ -19,7 +19,6 @@ func (*demoCmd) run(c *call) outcome {
 	if len(r.faults) > 0 {
 		return outcome{exit: report(c.std.err, append(r.faults, alsoWrong(s)...))}
 	}
-	s.Demo = true
 	s.Pages.Browse = s.Pages.Browse || !r.written("browse")
 	return outcome{serve: s}
 }

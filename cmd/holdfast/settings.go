@@ -100,7 +100,8 @@ func (c *call) settings() (*settings, []fault) {
 func (c *call) read() (*settings, *reader) {
 	values, warnings, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: c.elsewhere != nil}
-	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
+	_, isDemo := c.command.(*demoCmd)
+	s := &settings{Version: buildVersion().Version, Demo: isDemo, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r, c.env.inherited)
 	s.readAdmin(r)
 	s.readProxies(r)
@@ -319,7 +320,11 @@ func (s *settings) readRoot(r *reader) {
 		return
 	}
 	s.Root = v.texts[0]
-	if r.elsewhere || len(s.Sites) > 0 {
+	switch {
+	case s.Demo:
+		r.checkDemoSPA(s.Pages.SPA)
+		return
+	case r.elsewhere || len(s.Sites) > 0:
 		return
 	}
 	if f := checkRoot(s.Root); f != nil {
