@@ -28,8 +28,9 @@ type siteSettings struct {
 	SecurityHeaders bool
 	HSTS            *secure.HSTS // nil for none
 
-	Rules *vhost.Rules      // without what they stand in front of
-	Named map[string]string // what does the rules' work, by the names of their routes
+	Rules  *vhost.Rules      // without what they stand in front of
+	Doubts []fault           // what may not be meant
+	Named  map[string]string // what does the rules' work, by the names of their routes
 }
 
 // The keys of a site and of its rules, and what they are where they are left out.
@@ -65,6 +66,7 @@ func (s *settings) readSites(r *reader) {
 		}
 		names[one.Name] = true
 		s.Sites = append(s.Sites, one)
+		s.Warnings = append(s.Warnings, one.Doubts...)
 	}
 	if v := r.values["root"]; len(s.Sites) > 0 && v.from != "" {
 		r.refuse("root", strings.Join(v.texts, " "), v.from, &flaw{What: "serves no host beside sites",
@@ -112,11 +114,16 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 		in.values[key] = value{texts: []string{usual}}
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
+		v := t.values[key]
 		if _, known := keys[key]; known {
-			in.values[key] = t.values[key]
+			in.values[key] = v
 			continue
 		}
-		v := t.values[key]
+		if slices.Contains(inner, key) {
+			in.faults = append(in.faults, fault{What: quote("["+kind+"."+key+"]") + " is no array of tables", Where: v.from, Usage: true,
+				Mend: "write [[" + kind + "." + key + "]] above the keys of each"})
+			continue
+		}
 		in.faults = append(in.faults, fault{What: "unknown key " + quote(key) + " in [[" + kind + "]]", Where: v.from, Usage: true,
 			Mend: suggest(key, append(slices.Sorted(maps.Keys(keys)), inner...), "", "it has "+strings.Join(slices.Sorted(maps.Keys(keys)), ", "))})
 	}
@@ -134,12 +141,10 @@ func (r *reader) site(t table, server *settings) *siteSettings {
 	in := r.within(t, "site", siteKeys, "redirect", "rewrite")
 	one := &siteSettings{From: t.from, Rules: new(vhost.Rules), Named: make(map[string]string), WWW: make(map[string]string)}
 	one.Hosts = in.hosts(t.from)
+	one.Name = in.siteName(one.Hosts)
 	one.Root = in.siteRoot(t.from)
 	one.Pages = in.pages(&server.Pages)
 	in.checkSPA(one.Root, one.Pages.SPA, t.from)
-	if one.Name, _, _ = in.single("name"); one.Name == "" && len(one.Hosts) > 0 {
-		one.Name = one.Hosts[0]
-	}
 	if in.toggle("redirect-www") {
 		in.www(one)
 	}
@@ -183,6 +188,9 @@ func (r *reader) hosts(from string) (hosts []string) {
 		if text != vhost.Any {
 			host, f = parseLocalName(text)
 		}
+		if f != nil {
+			f.Mend = `write a name such as "example.org", "*.example.org" or "*", or an address such as "2001:db8::1"`
+		}
 		switch {
 		case f != nil:
 			r.refuse("hosts", text, where, f)
@@ -197,6 +205,36 @@ func (r *reader) hosts(from string) (hosts []string) {
 	}
 	return hosts
 }
+
+// routesOfOurs are names in metrics and the access log that are no site's.
+var routesOfOurs = []string{filesRoute, redirectRoute, adminRoute, vhost.Misdirected}
+
+// siteName is what metrics and the access log call a site: its first host unless it is given.
+func (r *reader) siteName(hosts []string) string {
+	name, from, ok := r.single("name")
+	odd := func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-._", c)
+	}
+	switch {
+	case !ok || from == "" && len(hosts) == 0:
+		return ""
+	case from == "":
+		return hosts[0]
+	case name == "":
+		r.refuse("name", name, from, emptyFlaw())
+	case len(name) > siteNameLimitBytes || strings.ContainsFunc(name, odd):
+		r.refuse("name", name, from, &flaw{What: "is no name for a site", Why: "it is a word in metrics and the access log",
+			Mend: fmt.Sprintf("use up to %d letters, digits, - . and _", siteNameLimitBytes)})
+	case slices.Contains(routesOfOurs, name):
+		r.refuse("name", name, from, &flaw{What: "is a route of the server's own", Why: "metrics and the access log could not tell them apart", Mend: "choose another"})
+	default:
+		return name
+	}
+	return ""
+}
+
+// siteNameLimitBytes is the longest host name, which a site may be called by.
+const siteNameLimitBytes = 253
 
 func (r *reader) siteRoot(from string) string {
 	root, where, ok := r.single("root")
@@ -263,6 +301,10 @@ func (r *reader) rule(one *siteSettings, kind string, t table) {
 	case err != nil:
 		in.refuse("from", from, fromWhere, &flaw{What: "cannot be a rule's", Why: plain(err.Error()), Mend: `write it as "/old/{name}" or "GET /old/{rest...}", and so that one rule is narrower than the other`})
 	default:
+		if strings.Contains(from, "*") {
+			one.Doubts = append(one.Doubts, fault{What: "from " + quote(from) + " takes a star for itself", Where: fromWhere,
+				Why: "it stands for nothing in a pattern", Mend: "write {rest...} at the end, or {name} for one segment"})
+		}
 		one.Named[rule.Name] = fmt.Sprintf("%s %s (%s)", kind, plain(from), t.from)
 	}
 }

@@ -121,6 +121,12 @@ func TestSiteFaults(t *testing.T) {
 		want         []string // each in a line of its own; LINE is the file and a line
 	}{
 		{"one table", "[site]\nhosts = [\"a.test\"]\n", []string{"site is no array of tables (LINE1); write [[site]]"}},
+		{"sites in the plural", "[[sites]]\nhosts = [\"a.test\"]\n", []string{"unknown table \"[sites]\" (LINE1); write [[site]]"}},
+		{"one rule's table", whole + "[site.rewrite]\nfrom = \"/a\"\nto = \"/b\"\n", []string{"\"[site.rewrite]\" is no array of tables (LINE4); write [[site.rewrite]]"}},
+		{"a name that is none", whole + "name = \"a b\"\n", []string{`name "a b" is no name for a site (LINE4)`}},
+		{"a name of more lines", whole + "name = \"a\\nb\"\n", []string{`is no name for a site (LINE4)`}},
+		{"a name of ours", whole + "name = \"files\"\n", []string{`name "files" is a route of the server's own (LINE4)`}},
+		{"an address in brackets", "[[site]]\nroot = \"ROOT_A\"\nhosts = [\"[::2]\"]\n", []string{`"[::2]" is no host name (LINE3)`}},
 		{"no hosts and no root", "[[site]]\n", []string{"without hosts (LINE1)", "without a root (LINE1)"}},
 		{"a list without hosts", "[[site]]\nhosts = []\nroot = \"ROOT_A\"\n", []string{`hosts "" is empty (LINE2)`}},
 		{"names that are none", "[[site]]\nroot = \"ROOT_A\"\nhosts = [\"a b\", \"https://a.test\"]\n", []string{`"a b" is no host name (LINE3)`, `"https://a.test" is no host name (LINE3)`}},
@@ -155,6 +161,14 @@ func TestSiteFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStarInAPattern(t *testing.T) {
+	file := sitesFile(t, "http = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n[[site.redirect]]\nfrom = \"/q9/*\"\nto = \"/\"\n")
+	s := configured(t, testEnvironment(t), "--config", file)
+	if len(s.Warnings) != 1 || !strings.HasPrefix(s.Warnings[0].line(), `from "/q9/*" takes a star for itself (`+file+":6)") {
+		t.Errorf("%v", s.Warnings)
 	}
 }
 
