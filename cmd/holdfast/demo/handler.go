@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +19,7 @@ const (
 func Mount(next http1.Handler) http1.Handler {
 	e := &events{begun: time.Now(), every: time.Second}
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-		switch r.Path() {
+		switch plain(r.Path()) {
 		case EventsPath:
 			r.SetRoute("events", nil)
 			e.serve(w, r)
@@ -30,13 +32,35 @@ func Mount(next http1.Handler) http1.Handler {
 	})
 }
 
-// isGet answers other methods with 405.
-func isGet(w *http1.Response, r *http1.Request) bool {
-	if r.Method() == "GET" {
-		return true
+// plain is a path without escapes, which mean the same (RFC 3986 §6.2.2.2); one with an escaped
+// slash is none of ours.
+func plain(path string) string {
+	if decoded, err := url.PathUnescape(path); err == nil && strings.Count(decoded, "/") == 1 {
+		return decoded
 	}
-	w.Set("Allow", "GET")
-	w.Text(405, "405 Method Not Allowed\n")
+	return path
+}
+
+// isGet answers other methods: HEAD by head, which says what GET would; OPTIONS with the methods
+// there are, and others with 405 or 501 (RFC 9110 §9.3.2, §9.3.7, §15.5.6).
+func isGet(w *http1.Response, r *http1.Request, head func()) bool {
+	switch r.Method() {
+	case "GET":
+		return true
+	case "HEAD":
+		head()
+		return false
+	}
+	w.Set("Allow", "GET, HEAD, OPTIONS")
+	switch r.Method() {
+	case "OPTIONS":
+		w.SetStatus(204)
+	case "POST", "PUT", "DELETE", "PATCH", "TRACE":
+		w.Text(405, "405 Method Not Allowed\n")
+	default:
+		w.Del("Allow")
+		w.Text(501, "501 Not Implemented\n")
+	}
 	return false
 }
 
