@@ -97,11 +97,32 @@ func checkFrom(pattern string) error {
 func (s *Rules) handler(status int, to target) http1.Handler {
 	if status == 0 {
 		return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-			r.SetPath(to.path(r.EscapedPathValue))
+			asked, path := r.Path(), to.path(r.EscapedPathValue)
+			r.SetPath(path)
+			r.SetDirectory(s.directory(r, asked, path, to))
 			s.Site.Serve(w, r)
 		})
 	}
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) { redirect(w, status, to.url(r)) })
+}
+
+// directory is where a client that asked for one path finds the directory that another one names,
+// which a rule put in its place: behind its own path with a slash, where the same rule leads there,
+// else behind the directory's, where no rule takes that elsewhere. It is empty for neither, and
+// where the client's path has the slash.
+func (s *Rules) directory(r *http1.Request, asked, path string, to target) string {
+	if strings.HasSuffix(asked, "/") {
+		return ""
+	}
+	slashed := strings.TrimSuffix(path, "/") + "/"
+	f := s.mux.LookupAsIs(r.Method(), "", asked+"/")
+	if f.Route != nil && f.Route.Name == r.Route() && to.path(f.EscapedPathValue) == slashed {
+		return asked + "/"
+	}
+	if s.mux.LookupAsIs(r.Method(), "", slashed).Route != nil {
+		return ""
+	}
+	return slashed
 }
 
 // Serve is http1.Handler.
