@@ -1,12 +1,11 @@
 package demo
 
 import (
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/route"
 )
 
 // The paths that no file answers.
@@ -18,27 +17,16 @@ const (
 // Mount answers what the site has beside its files, and leaves everything else to next.
 func Mount(next http1.Handler) http1.Handler {
 	e := &events{begun: time.Now(), every: time.Second}
+	routes := new(route.Mux)
+	routes.Named("events").HandleFunc(EventsPath, e.serve)
+	routes.Named("echo").HandleFunc(EchoPath, echo)
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-		switch plain(r.Path()) {
-		case EventsPath:
-			r.SetRoute("events", nil)
-			e.serve(w, r)
-		case EchoPath:
-			r.SetRoute("echo", nil)
-			echo(w, r)
-		default:
-			next.Serve(w, r)
+		if found := routes.Find(r); found != nil {
+			found.Serve(w, r)
+			return
 		}
+		next.Serve(w, r)
 	})
-}
-
-// plain is a path without escapes, which mean the same (RFC 3986 §6.2.2.2); one with an escaped
-// slash is none of ours.
-func plain(path string) string {
-	if decoded, err := url.PathUnescape(path); err == nil && strings.Count(decoded, "/") == 1 {
-		return decoded
-	}
-	return path
 }
 
 // isGet answers other methods: HEAD by head, which says what GET would; OPTIONS with the methods
