@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -118,4 +120,36 @@ func TestBrowserDemo(t *testing.T) {
 		}
 		visit(t, browser, becomes("document.querySelector('#banner').innerText.startsWith('The server has stopped.')"))
 	})
+}
+
+func TestDemoSweeps(t *testing.T) {
+	tmp := t.TempDir()
+	long := time.Now().Add(-time.Hour)
+	dir := func(name string) string {
+		path := filepath.Join(tmp, name)
+		if err := os.MkdirAll(filepath.Join(path, "site"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	killed, running, young, other := dir(demoPrefix+"1"), dir(demoPrefix+"2"), dir(demoPrefix+"3"), dir("another")
+	held, err := lockDirectory(running)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	now := time.Now()
+	link := filepath.Join(tmp, demoPrefix+"link")
+	if err := errors.Join(os.Chtimes(young, now, now), os.Symlink(other, link)); err != nil {
+		t.Fatal(err)
+	}
+	sweepDemos(tmp, now)
+	for path, want := range map[string]bool{killed: false, running: true, young: true, filepath.Join(other, "site"): true, link: true} {
+		if _, err := os.Lstat(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }

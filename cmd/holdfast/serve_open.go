@@ -21,6 +21,7 @@ import (
 type house struct {
 	roots        []*os.Root // of the sites in their order, or one
 	scratch      string     // a directory of ours that close removes; "" for none
+	scratchLock  *os.File   // held while that is in use; nil for none
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -224,7 +225,10 @@ func (h *house) close() {
 		_ = root.Close()
 	}
 	if h.scratch != "" {
-		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
+		_ = os.RemoveAll(h.scratch) // what is left is the next demo's to remove: nothing of it is anybody's
+	}
+	if h.scratchLock != nil {
+		_ = h.scratchLock.Close()
 	}
 	h.certificates.public.close()
 }
