@@ -21,6 +21,7 @@ import (
 type house struct {
 	roots        []*os.Root // of the sites in their order, or one
 	scratch      string     // a directory of ours that close removes; "" for none
+	scratchLock  *os.File   // held while that is in use; nil for none
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -186,8 +187,12 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 
 // responseFields are what every response has beside what its handler sets.
 func (s *settings) responseFields() secure.Options {
-	o := secure.Options{HSTS: s.HSTS}
-	if !s.SecurityHeaders {
+	return responseFields(s.SecurityHeaders, s.HSTS)
+}
+
+func responseFields(careful bool, hsts *secure.HSTS) secure.Options {
+	o := secure.Options{HSTS: hsts}
+	if !careful {
 		o.ContentTypeOptions, o.ReferrerPolicy, o.FrameOptions, o.OpenerPolicy = secure.Off, secure.Off, secure.Off, secure.Off
 	}
 	return o
@@ -220,7 +225,10 @@ func (h *house) close() {
 		_ = root.Close()
 	}
 	if h.scratch != "" {
-		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
+		_ = os.RemoveAll(h.scratch) // what is left is the next demo's to remove: nothing of it is anybody's
+	}
+	if h.scratchLock != nil {
+		_ = h.scratchLock.Close()
 	}
 	h.certificates.public.close()
 }

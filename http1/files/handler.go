@@ -139,6 +139,7 @@ func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	}
 	switch {
 	case err == nil:
+	case toDirectory(w, r, p, err):
 	case errors.Is(err, errDirectory) && !p.slash:
 		w.Set("Location", p.location(r.Query()))
 		w.Text(301, "301 Moved Permanently\n")
