@@ -38,10 +38,14 @@
 //
 // A file that changes while it is sent never makes a wrong 200. The first 32 KiB are
 // read, and the file looked at again, before the head goes out: a change there starts
-// over, three times at most, and then is 503. The last 32 KiB go out only if the file is
-// still what it was: otherwise the response ends short of its length and the server cuts the connection.
-// A file that only grew, its beginning unchanged, is sent up to the length it had.
-// What stays unseen is a rewrite that leaves both the size and the time as they were.
+// over, ten times at most, and then is 503. The last 32 KiB go out only if the file is
+// still what it was, by its size, its time and, on Linux, its inode's time of change: otherwise
+// the response ends short of its length and the server cuts the connection. That it grew is a
+// change too. To be removed, replaced, or given another mode or owner is none; to be renamed away is,
+// since the inode does not tell it from a rewrite with the time restored. A file that changed in the
+// last minute, such as a log, is read twice where up to 16 MiB of it are sent: once before the
+// head for a hash, and once for sending. It may grow meanwhile, and is cut only if the hashes differ.
+// What stays unseen is a rewrite that leaves size and times as they were.
 //
 // Cache-Control is what the rules say, the first one that is for the file. Without a rule
 // it is not set: how long a browser may reuse a file without asking is the site's to say,

@@ -97,7 +97,7 @@ func sendEncoded(w *http1.Response, r *http1.Request, p *page) error {
 	}
 	s := sender{w: w, f: p.file}
 	defer s.release()
-	if err := s.first(span{0, p.file.size}); err != nil {
+	if err := s.first(p.parts, p.hot); err != nil {
 		return err
 	}
 	p.begin(w)

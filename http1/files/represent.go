@@ -35,6 +35,7 @@ type representation struct {
 	coding  coding.Coding
 	vary    bool            // another request may get another one
 	live    bool            // encoded on the fly: there are no ranges of it
+	hot     bool            // the file may well change while it is sent
 	encoder *coding.Encoder // of one that is encoded while it is sent; nil for HEAD
 }
 
@@ -58,6 +59,7 @@ func (h *Handler) represent(w *http1.Response, r *http1.Request, name string, f 
 		rep.close(f)
 		return nil, err
 	}
+	rep.hot = now.Sub(rep.source.modified) < hotFor
 	if rep.coding != coding.Identity {
 		rep.tags.etag = taggedWith(rep.tags.etag, rep.coding, rep.live)
 	}

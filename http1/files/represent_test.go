@@ -286,7 +286,8 @@ func TestChangeWhileEncoded(t *testing.T) {
 		{"rewritten", pieceBytes, func(s *site) { s.rewrite("f.txt", strings.ToUpper(volume)) }, true},
 		{"rewritten at the end", int64(len(volume)) - 1 - pieceBytes, func(s *site) { s.rewrite("f.txt", strings.ToUpper(volume)) }, true},
 		{"removed", pieceBytes, func(s *site) { s.must(os.Remove(s.path("f.txt"))) }, false},
-		{"appended to", pieceBytes, func(s *site) { s.append("f.txt", "more") }, false},
+		{"appended to", pieceBytes, func(s *site) { s.append("f.txt", "more") }, true},
+		{"rewritten by something longer that begins alike", pieceBytes, func(s *site) { s.rewrite("f.txt", volume[:pieceBytes]+strings.ToUpper(volume)) }, true},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			s := newSite(t, map[string]string{"f.txt": volume})
@@ -301,6 +302,25 @@ func TestChangeWhileEncoded(t *testing.T) {
 				t.Error("the encoder was not given back")
 			} else {
 				e.Release()
+			}
+		})
+	}
+	for clause, change := range map[string]string{"appended to while hot": volume + "more", "rewritten while hot": volume[:pieceBytes] + strings.ToUpper(volume)} {
+		t.Run(clause, func(t *testing.T) {
+			s := newSite(t, map[string]string{"f.txt": volume})
+			reads := 0
+			disk := restless{tree{s.root}, nil, func(at int64) error {
+				if at == pieceBytes {
+					if reads++; reads == 2 { // the first is for the hash
+						s.rewrite("f.txt", change)
+					}
+				}
+				return nil
+			}}
+			h := newHandler(disk, Options{Encoders: coding.NewEncoders(1)}, func() time.Time { return written.Add(time.Second) })
+			r := do(h, "GET", "/f.txt", "Accept-Encoding", "gzip")
+			if grew := strings.HasPrefix(change, volume); r.Cut == grew || grew && unzipped(t, r.Content) != volume {
+				t.Errorf("cut %v", r.Cut)
 			}
 		})
 	}
