@@ -50,7 +50,7 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 		return faults
 	}
 	t := &tracer{settings: s}
-	directories := s.directories(h.roots, h.log)
+	directories := h.follow(s)
 	for i, directory := range directories {
 		directories[i] = t.noting(s.roots()[i], s.pagesOf(i), directory)
 	}

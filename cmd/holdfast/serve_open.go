@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/observe"
 	"github.com/holdfast-server/holdfast/http1/redirect"
 	"github.com/holdfast-server/holdfast/http1/rehearsal"
@@ -19,8 +20,9 @@ import (
 
 // house is what a running server holds: opened before it runs, closed after the drain.
 type house struct {
-	roots        []*os.Root // of the sites in their order, or one
-	scratch      string     // a directory of ours that close removes; "" for none
+	roots        []*os.Root // of the sites in their order, or one, until they are followed
+	directories  []*files.Directory
+	scratch      string // a directory of ours that close removes; "" for none
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -136,7 +138,7 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	directory, guard := s.handler(s.directories(h.roots, h.log))
+	directory, guard := s.handler(h.follow(s))
 	if s.Demo {
 		directory = demo.Mount(directory)
 	}
@@ -218,6 +220,9 @@ func (h *house) abandon() {
 func (h *house) close() {
 	for _, root := range h.roots {
 		_ = root.Close()
+	}
+	for _, directory := range h.directories {
+		directory.Close()
 	}
 	if h.scratch != "" {
 		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's

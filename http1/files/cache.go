@@ -130,6 +130,17 @@ func (c *Cache) forget(key cacheKey) {
 	c.drop(c.entries[key])
 }
 
+// forgetAll drops all entries of a keeper.
+func (c *Cache) forgetAll(of *keeper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if key.of == of {
+			c.drop(e)
+		}
+	}
+}
+
 // drop takes an entry out, if it is in. The caller holds c.mu.
 func (c *Cache) drop(e *entry) {
 	if e == nil || e.place < 0 {

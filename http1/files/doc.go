@@ -54,6 +54,11 @@
 // Texts are declared to be UTF-8, and content types come from a table of this package,
 // never from the machine's.
 //
+// # A root that moves
+//
+// [New] serves below the directory that was opened, wherever it is moved to. [Follow] serves below a
+// path, which is how releases are switched: see [Directory].
+//
 // # In which coding
 //
 // A precompressed sibling (app.js.br, .zst, .gz) is another form of its file: with its type
