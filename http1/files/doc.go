@@ -31,9 +31,11 @@
 // and the modification time in nanoseconds, equal on every replica that unpacked the same
 // files; it says nothing about the inode for that reason. It is weak while the file is
 // younger than its filesystem's clock can tell two writes apart (50 ms, or 2 s where times are
-// whole seconds), since a rewrite of the same size could then hide. A file whose time is not
-// after 1980-01-02, the constants of reproducible builds, has no validator at all: two
-// deployments would carry the same one. Last-Modified is left out while it would lie in
+// whole seconds), since a rewrite of the same size could then hide. A time not after 1980-01-02,
+// or at a full quarter of an hour to the nanosecond, is taken for the constant of a reproducible build, which two
+// deployments share: such a file has a tag by content, none beyond 64 MiB, and no Last-Modified.
+// A constant of one's own (SOURCE_DATE_EPOCH) cannot be told from a time: for those there is
+// [ETagByContent]. Last-Modified is left out while it would lie in
 // the future (RFC 9110 §8.8.2.1).
 //
 // A file that changes while it is sent never makes a wrong 200. The first 32 KiB are

@@ -168,6 +168,7 @@ func (h *Handler) attempt(w *http1.Response, r *http1.Request, name, cacheContro
 		rep.about = rep.about.cachedBy(cacheControl)
 	}
 	want := askedBy(r)
+	want.varies = rep.vary
 	if rep.live {
 		want.ranges.sent = false
 	}

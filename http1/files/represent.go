@@ -90,13 +90,22 @@ func (h *Handler) negotiate(w *http1.Response, r *http1.Request, name string, re
 	if !rep.vary {
 		return nil
 	}
-	if h.precompressed && !rep.about.dense && h.takeSibling(name, rep, n) {
-		return nil
+	var next second
+	if h.precompressed && !rep.about.dense {
+		var taken bool
+		if taken, next = h.takeSibling(name, rep, n); taken {
+			return nil
+		}
+		defer next.close()
 	}
 	if n.live {
+		n.must = n.must && next.file == nil
 		if done, err := h.encode(w, rep, n); done || err != nil {
 			return err
 		}
+	}
+	if next.take(rep) {
+		return nil
 	}
 	if n.must {
 		return errUnacceptable
@@ -111,71 +120,4 @@ type negotiation struct {
 	live     bool // it may get what is encoded on the fly
 	ranged   bool
 	head     bool
-}
-
-// takeSibling makes a precompressed file the content, if the client likes one best among
-// those and what can be made on the fly.
-func (h *Handler) takeSibling(name string, rep *representation, n negotiation) bool {
-	var found [coding.Gzip + 1]*file
-	offers := make([]coding.Coding, 0, len(siblings)+len(live))
-	for _, c := range siblings {
-		if !n.accepted.Accepts(c) {
-			continue
-		}
-		if s, ok := h.sibling(name, c, rep.source); ok {
-			found[c], offers = s, append(offers, c)
-		}
-	}
-	if n.live {
-		offers = append(offers, live[:]...)
-	}
-	best, ok := n.accepted.Choose(offers...)
-	taken := ok && found[best] != nil
-	for c, s := range found {
-		switch {
-		case s == nil:
-		case taken && coding.Coding(c) == best:
-			rep.source, rep.file, rep.coding = s, s, best
-		default:
-			_ = s.Close()
-		}
-	}
-	return taken
-}
-
-// anySibling tells whether there is a precompressed form of a file, whoever may like it.
-func (h *Handler) anySibling(name string, f *file) bool {
-	for _, c := range siblings {
-		if s, ok := h.sibling(name, c, f); ok {
-			_ = s.Close()
-			return true
-		}
-	}
-	return false
-}
-
-// sibling is the file that holds f in that coding. One that is older than f holds an older
-// state and counts as none, as does one that cannot be served.
-func (h *Handler) sibling(name string, c coding.Coding, f *file) (*file, bool) {
-	if name += c.Extension(); len(name) > nameBytes {
-		return nil, false
-	}
-	s, err := h.openUsuallyAbsent(name)
-	if err != nil {
-		return nil, false
-	}
-	if s.modified.Before(f.modified) {
-		_ = s.Close()
-		return nil, false
-	}
-	return s, true
-}
-
-// openUsuallyAbsent opens a file that is looked for on behalf of others, which clients cannot
-// name at will.
-func (h *Handler) openUsuallyAbsent(name string) (*file, error) {
-	if k, ok := h.disk.(*keeper); ok {
-		return k.openUsuallyAbsent(name)
-	}
-	return h.disk.open(name)
 }

@@ -34,7 +34,7 @@ func (s stamp) stands(t stamp) bool {
 // telling tells whether a later state of the file will have another stamp, seen from now:
 // its last change is longer ago than the filesystem's clock is coarse.
 func (s stamp) telling(now time.Time) bool {
-	if s.changed == 0 && s.modified.Before(constantTimes) {
+	if s.changed == 0 && constant(s.modified) {
 		return false // whoever rewrites it may well give it the same time again
 	}
 	last := s.modified

@@ -16,7 +16,8 @@ import (
 type ETag uint8
 
 const (
-	// ETagByTime makes them of size and modification time, which costs nothing.
+	// ETagByTime makes them of size and modification time, which costs nothing. A file whose
+	// time is a build's constant has a tag by content as below, and else none.
 	ETagByTime ETag = iota
 	// ETagByContent makes them of a hash of the content, so that a file that was copied or
 	// deployed anew keeps its tag. A file of up to 64 MiB is read for it when it is first
@@ -42,10 +43,10 @@ func (h *Handler) tags(r *http1.Request, name string, f *file, now time.Time) (v
 		return *f.tags, nil
 	}
 	v := validatorsOf(f.size, f.modified, now)
-	switch h.etag {
-	case ETagNone:
+	switch {
+	case h.etag == ETagNone:
 		v.etag = ""
-	case ETagByContent:
+	case h.etag == ETagByContent, constant(f.modified):
 		if f.memory != nil {
 			v.etag = contentTag(sumOf(f.memory))
 		} else if f.size <= summedBytes && f.stamp.telling(now) {
