@@ -111,7 +111,8 @@ func (t *tracer) ask(w io.Writer, text string) *fault {
 		target = "/" + target
 	}
 	t.file = ""
-	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https"})
+	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https",
+		Fields: []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate"}}) // as a person goes there
 	fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", plain(text), answer.Status, t.destination(answer), t.by(answer))
 	return nil
 }

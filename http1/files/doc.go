@@ -92,8 +92,8 @@
 //
 // With [Options.SPA] an address that names no file, and whose last part has no dot, is answered
 // with that page and status 200 when a person goes there: Sec-Fetch-Mode is navigate, or there
-// is none and Accept takes HTML and does not ask for JSON. What a script fetches, and a file
-// that is missing, stays 404. The page goes out with its validators and
+// is none and Accept names text/html and does not ask for JSON. What a script fetches, a file
+// that is missing, and what is below .well-known/, stays 404. The page goes out with its validators and
 // with no-cache, whatever the rules say of its file.
 //
 // # Errors

@@ -128,7 +128,9 @@ func (h *Handler) Serve(w *http1.Response, r *http1.Request) {
 func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	p, ok := parsePath(r.Path())
 	if !ok {
-		h.sorry(w, r, 404)
+		if !h.fallbackOf(w, r) {
+			h.sorry(w, r, 404)
+		}
 		return
 	}
 	var err error
@@ -196,6 +198,7 @@ func (h *Handler) fail(w *http1.Response, r *http1.Request, name string, err err
 	switch {
 	case errors.Is(err, errOutside):
 		h.notes.link(name)
+	case errors.Is(err, errGone), errors.Is(err, errBusy): // the file is well
 	case status >= 500:
 		h.notes.trouble(name, err)
 	}

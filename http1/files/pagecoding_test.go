@@ -88,13 +88,13 @@ func TestApplicationIsCoded(t *testing.T) {
 	s := paged(t).with(Options{SPA: "index.html", Encoders: coding.NewEncoders(1), Cache: NewCache(1 << 20),
 		Rules: []Rule{{Glob: mustGlob(t, "*.html"), CacheControl: "max-age=60"}}})
 	for range 2 { // from the disk, from memory
-		r := s.get("/users/7", "Accept-Encoding", "gzip")
+		r := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "gzip")
 		if r.Status != 200 || unzipped(t, r.Content) != prose {
 			t.Errorf("answered %d, %q", r.Status, brief(r.Content))
 		}
 		expectField(t, r, "Cache-Control", "no-cache")
 		expectField(t, r, "Vary", "Accept, Sec-Fetch-Mode|Accept-Encoding")
-		again := s.get("/users/7", "Accept-Encoding", "gzip", "If-None-Match", r.Get("ETag"))
+		again := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "gzip", "If-None-Match", r.Get("ETag"))
 		if again.Status != 304 {
 			t.Errorf("answered %d", again.Status)
 		}
@@ -104,7 +104,7 @@ func TestApplicationIsCoded(t *testing.T) {
 		expectField(t, s.get("/index.html"), "Cache-Control", "max-age=60")
 	})
 	t.Run("who takes no form of it is told so", func(t *testing.T) {
-		r := s.get("/users/7", "Accept-Encoding", "*;q=0")
+		r := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "*;q=0")
 		expect(t, r, 406, "406 Not Acceptable\n")
 		expectField(t, r, "Vary", "Accept, Sec-Fetch-Mode|Accept-Encoding")
 	})

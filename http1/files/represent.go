@@ -86,6 +86,9 @@ func (h *Handler) negotiate(w *http1.Response, r *http1.Request, name string, re
 	n := negotiation{accepted: coding.Parse(value), ranged: r.Method() == "GET" && r.FieldView("Range") != nil, head: r.Method() == "HEAD"}
 	n.must = !n.accepted.Accepts(coding.Identity)
 	rep.vary = rep.vary || n.must
+	if rep.file.size > cachedFileBytes && r.Proto() == "HTTP/1.0" {
+		worth = false // it would end with the connection, whole or not
+	}
 	n.live = worth && !n.ranged || n.must && h.encoders != nil
 	if !rep.vary {
 		return nil

@@ -89,8 +89,8 @@ func (p *page) begin(w *http1.Response) {
 	if p.coding != coding.Identity {
 		w.Set("Content-Encoding", p.coding.String())
 	}
-	if p.about.attachment {
-		w.Set("Content-Disposition", "attachment")
+	if p.about.disposition != "" {
+		w.Set("Content-Disposition", p.about.disposition)
 	}
 	p.set(w)
 	if !p.live || p.file.memory != nil {
