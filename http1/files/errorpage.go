@@ -71,6 +71,7 @@ func (h *Handler) errorPage(w *http1.Response, r *http1.Request, status int, nam
 	defer f.Close()
 	rep := h.asItIs(name, f)
 	defer rep.close(f)
+	rep.error = true
 	rep.about = &about{contentType: rep.about.contentType, dense: rep.about.dense, texty: rep.about.texty}
 	_ = h.negotiate(w, r, name, rep) // an error leaves it as it is
 	if err = send(w, r, newPage(status, nil, rep)); err != nil && w.Committed() {

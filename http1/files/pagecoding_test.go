@@ -139,3 +139,12 @@ func TestListingIsCoded(t *testing.T) {
 		expect(t, s.get("/bare/", "Accept-Encoding", "gzip"), 200, string(plain.Content))
 	})
 }
+
+// A condition is about what is missing, not about the page that says so (RFC 9110 §13.2.1).
+func TestLargeErrorPageHasNoConditions(t *testing.T) {
+	s := newSite(t, map[string]string{"404.html": volume}).with(Options{Encoders: coding.NewEncoders(1)})
+	r := s.get("/missing", "Accept-Encoding", "gzip", "If-None-Match", "*")
+	if r.Status != 404 || unzipped(t, r.Content) != volume {
+		t.Errorf("answered %d, %d bytes", r.Status, len(r.Content))
+	}
+}

@@ -35,6 +35,7 @@ type representation struct {
 	coding  coding.Coding
 	vary    bool            // another request may get another one
 	live    bool            // encoded on the fly: there are no ranges of it
+	error   bool            // the page of an error, to which no condition applies
 	hot     bool            // the file may well change while it is sent
 	encoder *coding.Encoder // of one that is encoded while it is sent; nil for HEAD
 }
@@ -103,6 +104,9 @@ func (h *Handler) negotiate(w *http1.Response, r *http1.Request, name string, re
 	}
 	if n.live {
 		n.must = n.must && next.file == nil
+		if known, err := h.knows(r, name, rep, n); known || err != nil {
+			return err
+		}
 		if done, err := h.encode(w, rep, n); done || err != nil {
 			return err
 		}

@@ -257,6 +257,18 @@ func TestEncodersBusy(t *testing.T) {
 				t.Errorf("the tag is %s", r.Get("ETag"))
 			}
 		})
+		t.Run("and 304 for who has a form of it, "+target, func(t *testing.T) {
+			if target == "/plain.txt" {
+				return // which is encoded in no time
+			}
+			plain := s.get(target).Get("ETag")
+			for _, tag := range []string{plain, taggedWith(plain, coding.Gzip, true), taggedWith(plain, coding.Zstd, true)} {
+				r := s.get(target, "Accept-Encoding", "gzip, zstd", "If-None-Match", tag)
+				expect(t, r, 304, "")
+				expectField(t, r, "ETag", tag)
+			}
+			expect(t, s.get(target, "Accept-Encoding", "gzip", "If-None-Match", taggedWith(plain, coding.Zstd, true)), 200, content)
+		})
 		t.Run("is 503 for who takes nothing else, "+target, func(t *testing.T) {
 			r := s.get(target, "Accept-Encoding", "gzip, identity;q=0")
 			expect(t, r, 503, "503 Service Unavailable\n")

@@ -45,3 +45,20 @@ func settle(t *testing.T, path string) {
 		}
 	}
 }
+
+// However many names a file has, by links, one hash is kept of it.
+func TestSumsAreOfFilesNotOfNames(t *testing.T) {
+	s := newSite(t, map[string]string{"f": letters})
+	sums := newSums()
+	for _, name := range []string{"a", "b", "c"} {
+		s.link(name, "f")
+		f, err := tree{s.root}.open(name)
+		s.must(err)
+		_, err = sums.of(nil, name, f)
+		s.must(err)
+		s.must(f.Close())
+	}
+	if len(sums.known) != 1 {
+		t.Errorf("%d are kept", len(sums.known))
+	}
+}

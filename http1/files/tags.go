@@ -88,7 +88,13 @@ type sums struct {
 	slots chan struct{}
 
 	mu    sync.Mutex
-	known map[string]summed
+	known map[inode]summed
+}
+
+// An inode tells a file from others, whatever its names; where the system does not say, its name does.
+type inode struct {
+	device, number uint64
+	name           string
 }
 
 type summed struct {
@@ -97,13 +103,14 @@ type summed struct {
 }
 
 func newSums() *sums {
-	return &sums{slots: make(chan struct{}, sumsAtOnce), known: make(map[string]summed)}
+	return &sums{slots: make(chan struct{}, sumsAtOnce), known: make(map[inode]summed)}
 }
 
 // of is the hash of f's content, read where it is not known. It fails with errChanged
 // when the file changes meanwhile, and with errGone once gone says that nobody waits.
 func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
-	if known, ok := s.find(name, f); ok {
+	key := inodeOf(f.info, name)
+	if known, ok := s.find(key, f); ok {
 		return known, nil
 	}
 	select {
@@ -112,7 +119,7 @@ func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
 		return sum{}, errGone
 	}
 	defer func() { <-s.slots }()
-	if known, ok := s.find(name, f); ok { // somebody else has just read it
+	if known, ok := s.find(key, f); ok { // somebody else has just read it
 		return known, nil
 	}
 	hash := sha256.New()
@@ -128,19 +135,19 @@ func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
 		return sum{}, errChanged
 	}
 	made := sum(hash.Sum(nil)[:16])
-	s.keep(name, summed{f.stamp, made})
+	s.keep(key, summed{f.stamp, made})
 	return made, nil
 }
 
-func (s *sums) find(name string, f *file) (sum, bool) {
+func (s *sums) find(key inode, f *file) (sum, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, ok := s.known[name]
+	known, ok := s.known[key]
 	return known.sum, ok && known.stamp.same(f.stamp)
 }
 
 // keep remembers a hash, in place of any other when there are too many.
-func (s *sums) keep(name string, made summed) {
+func (s *sums) keep(key inode, made summed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for other := range s.known {
@@ -149,5 +156,5 @@ func (s *sums) keep(name string, made summed) {
 		}
 		delete(s.known, other)
 	}
-	s.known[name] = made
+	s.known[key] = made
 }
