@@ -53,7 +53,7 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 		return faults
 	}
 	t := &tracer{settings: s, certified: s.certified()}
-	directories := s.directories(h.roots, h.log)
+	directories := h.follow(s)
 	for i, directory := range directories {
 		directories[i] = t.noting(s.roots()[i], s.pagesOf(i), directory)
 	}
@@ -117,7 +117,8 @@ func (t *tracer) ask(w io.Writer, text string) *fault {
 		target = "/" + target
 	}
 	t.file = ""
-	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https"})
+	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https",
+		Fields: []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate"}}) // as a person goes there
 	fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", plain(text), answer.Status, t.destination(answer), words(t.by(answer), t.handshake(u)))
 	return nil
 }
