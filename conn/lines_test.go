@@ -199,6 +199,12 @@ var verbs = map[string]verb{
 		_, err := s.Write(pattern(number(args[0])))
 		return true, err
 	},
+	"both": func(s *session, args []string) (bool, error) { // both BYTES, the first tenth apart
+		content := pattern(number(args[0]))
+		first := len(content) / 10
+		_, err := s.WriteBoth(content[:first], content[first:])
+		return true, err
+	},
 	"copy": func(s *session, args []string) (bool, error) { // copy BYTES
 		_, err := s.ReadFrom(bytes.NewReader(pattern(number(args[0]))))
 		return true, err

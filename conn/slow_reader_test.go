@@ -71,7 +71,7 @@ func TestSlowReader(t *testing.T) {
 		name string
 		tls  bool
 		verb string
-	}{{"plain", false, "send"}, {"TLS", true, "send"}, {"sendfile", false, "file"}} {
+	}{{"plain", false, "send"}, {"TLS", true, "send"}, {"gathered", false, "both"}, {"sendfile", false, "file"}} {
 		t.Run("a steady one gets everything/"+row.name, func(t *testing.T) {
 			t.Parallel()
 			const n = 1_000_000

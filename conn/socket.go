@@ -126,6 +126,26 @@ func (k *socket) Write(b []byte) (int, error) {
 	return int(n), err
 }
 
+// vector is what a gathering write needs beyond the call.
+type vector struct {
+	pair [2][]byte
+	rest net.Buffers
+}
+
+var vectors = sync.Pool{New: func() any { return new(vector) }}
+
+// writeBoth is Write for a and then b. net.Buffers is writev on what is TCP, and one write
+// after the other on what is not.
+func (k *socket) writeBoth(a, b []byte) (int, error) {
+	v := vectors.Get().(*vector)
+	v.pair = [2][]byte{a, b}
+	v.rest = v.pair[:]
+	n, err := k.paced(func(int64) (int64, error) { return v.rest.WriteTo(k.rawConn) }) // it goes on where it was
+	v.pair, v.rest = [2][]byte{}, nil
+	vectors.Put(v)
+	return int(n), err
+}
+
 // sendFile sends what r, which limits a file, has left by sendfile, in pieces.
 func (k *socket) sendFile(r *io.LimitedReader, to io.ReaderFrom) (int64, error) {
 	var total int64

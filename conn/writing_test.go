@@ -41,7 +41,7 @@ func (s *throttled) Read(b []byte) (int, error) {
 
 func TestWriteClock(t *testing.T) {
 	for name, o := range map[string]options{"plain": {}, "TLS": {tls: true}} {
-		for _, verb := range []string{"send", "copy"} {
+		for _, verb := range []string{"send", "both", "copy"} {
 			t.Run(fmt.Sprintf("a 5 KB/s reader gets all of 10 MB/%s/%s", name, verb), func(t *testing.T) {
 				inWorld(t, o, func(t *testing.T, w *world) {
 					p := w.dial()

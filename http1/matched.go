@@ -66,8 +66,20 @@ func (r *Request) SetPath(path string) {
 	if path == "" || path[0] != '/' {
 		panic("http1: SetPath: a path begins with a slash")
 	}
-	r.path, r.x.Head.Path = path, []byte(path)
+	r.path, r.x.Head.Path, r.rewritten, r.directory = path, []byte(path), true, ""
 }
+
+// SetDirectory says under which path, percent-encoded and with a slash at its end, the client
+// reaches what Path names if that is a directory. It is for who rewrites a path: references in a
+// directory's pages are relative to the client's path, of which the handler knows nothing.
+func (r *Request) SetDirectory(path string) { r.directory = path }
+
+// Directory is what [Request.SetDirectory] said, "" for nothing: then the client's path is good
+// as soon as it ends in a slash.
+func (r *Request) Directory() string { return r.directory }
+
+// Rewritten tells whether [Request.SetPath] was called: then Path is not the target's.
+func (r *Request) Rewritten() bool { return r.rewritten }
 
 // AuthorityView is [Request.Authority] as a view: valid only until the handler returns.
 func (r *Request) AuthorityView() []byte { return r.x.Head.Authority }

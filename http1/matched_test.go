@@ -54,7 +54,13 @@ func TestMatched(t *testing.T) {
 		var seen string
 		http1test.Do(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 			r.SetRoute("x", whole{})
+			if r.Rewritten() {
+				t.Error("rewritten before it was")
+			}
 			r.SetPath("/new%20path")
+			if !r.Rewritten() {
+				t.Error("not rewritten")
+			}
 			seen = fmt.Sprintf("%s %s %s ?%s %s %s", r.Path(), r.PathView(), r.Target(), r.Query(), r.PathValue("all"), r.EscapedPathValue("all"))
 		}), http1test.Request{Target: "/o%6Cd?q"})
 		if want := "/new%20path /new%20path /o%6Cd?q ?q old o%6Cd"; seen != want {

@@ -24,6 +24,8 @@ type Request struct {
 
 	wildcards Wildcards // of the route that was found; nil for none
 	matched   []byte    // the path in which they are
+	rewritten bool
+	directory string // see SetDirectory
 }
 
 func (r *Request) reset(x *exchange.Exchange) { *r = Request{x: x} }

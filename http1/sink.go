@@ -167,15 +167,27 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), s.spill()
 }
 
-// writeThrough sends what waits and then p, which is too large to wait with it. What fits
-// beside the head goes out in one write with it.
+// writeThrough sends what waits and then p, which is too large to wait with it.
 func (s *sink) writeThrough(p []byte) (int, error) {
 	w := s.visit.w
-	first := 0
-	if len(w.out) > 0 && len(w.out) < outBufferBytes {
-		first = min(len(p), outBufferBytes-len(w.out))
-		w.out = append(w.out, p[:first]...)
+	if s.visit.conn.TLS() != nil && len(w.out) > 0 && len(w.out) < outBufferBytes {
+		return s.writeRecords(p)
 	}
+	waiting := len(w.out)
+	n, err := s.visit.conn.WriteBoth(w.out, p)
+	w.out = w.out[:0]
+	if err != nil {
+		s.fail()
+	}
+	return max(n-waiting, 0), err
+}
+
+// writeRecords is writeThrough over TLS, where each write is a record of its own: what fits
+// beside the head goes out in one with it.
+func (s *sink) writeRecords(p []byte) (int, error) {
+	w := s.visit.w
+	first := min(len(p), outBufferBytes-len(w.out))
+	w.out = append(w.out, p[:first]...)
 	if err := s.visit.flush(); err != nil {
 		return 0, err
 	}

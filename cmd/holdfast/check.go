@@ -31,6 +31,7 @@ func (*checkCmd) run(c *call) outcome {
 	urls := c.takeURLs()
 	s, faults := c.settings()
 	if len(urls) > 0 && len(faults) == 0 {
+		c.warn(s.Warnings)
 		if faults = s.trace(c.std.out, urls); len(faults) == 0 {
 			return outcome{exit: exitOK}
 		}
@@ -38,14 +39,18 @@ func (*checkCmd) run(c *call) outcome {
 	}
 	warnings, met := s.obstacles()
 	faults = append(faults, met...)
-	for _, w := range append(s.Warnings, warnings...) {
-		fmt.Fprintln(c.std.err, "holdfast: warning: "+w.line())
-	}
+	c.warn(append(s.Warnings, warnings...))
 	if len(faults) > 0 {
 		return outcome{exit: report(c.std.err, faults)}
 	}
 	s.describe(c.std.out)
 	return outcome{exit: exitOK}
+}
+
+func (c *call) warn(warnings []fault) {
+	for _, w := range warnings {
+		fmt.Fprintln(c.std.err, "holdfast: warning: "+w.line())
+	}
 }
 
 // obstacles are what a start on this machine would meet. A port in use is a warning: most

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/holdfast-server/holdfast/certs"
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/http1test"
 	"github.com/holdfast-server/holdfast/http1/redirect"
@@ -20,7 +22,8 @@ import (
 
 // isURL tells a URL among the words of a command line from a directory.
 func isURL(word string) bool {
-	return strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://")
+	scheme, _, ok := strings.Cut(word, "://")
+	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
 // takeURLs takes the URLs out of what was given as ROOT.
@@ -49,8 +52,8 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 	if faults = h.openRoots(s); len(faults) > 0 {
 		return faults
 	}
-	t := &tracer{settings: s}
-	directories := s.directories(h.roots, h.log)
+	t := &tracer{settings: s, certified: s.certified()}
+	directories := h.follow(s)
 	for i, directory := range directories {
 		directories[i] = t.noting(s.roots()[i], s.pagesOf(i), directory)
 	}
@@ -70,6 +73,8 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 type tracer struct {
 	settings            *settings
 	direct, redirecting http1.Handler // of the listener that serves, and the plain one beside HTTPS
+	certified           nameSet
+	path                string // that a directory was asked for, decoded
 	file, root          string
 	pages               pageSettings // of the root
 }
@@ -84,7 +89,7 @@ func (t *tracer) noting(root string, pages pageSettings, next http1.Handler) htt
 		if t.file = filepath.Join(root, filepath.FromSlash(path)); strings.HasSuffix(path, "/") {
 			t.file = filepath.Join(t.file, "index.html")
 		}
-		t.root, t.pages = root, pages
+		t.path, t.root, t.pages = path, root, pages
 		next.Serve(w, r)
 	})
 }
@@ -92,7 +97,8 @@ func (t *tracer) noting(root string, pages pageSettings, next http1.Handler) htt
 // ask prints a line for one URL.
 func (t *tracer) ask(w io.Writer, text string) *fault {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7F }) {
+	odd := func(c rune) bool { return c <= ' ' || c >= 0x7F || strings.ContainsRune(`"<>\^`+"`{|}", c) } // the parser's 400
+	if err != nil || u.Host == "" || u.User != nil || strings.ContainsFunc(text, odd) || !isPort(u.Port()) || strings.HasSuffix(u.Host, ":") {
 		return &fault{What: quote(text) + " is no URL that a client could ask for", Mend: "write it percent-encoded, as https://HOST/PATH", Usage: true}
 	}
 	address, handler := t.settings.HTTPS, t.direct
@@ -106,14 +112,31 @@ func (t *tracer) ask(w io.Writer, text string) *fault {
 		fmt.Fprintf(w, "%s\t-\tnothing listens for %s\n", plain(text), u.Scheme)
 		return nil
 	}
-	target, _, _ := strings.Cut(strings.TrimPrefix(text, u.Scheme+"://"+u.Host), "#")
+	target, _, _ := strings.Cut(text[len(u.Scheme+"://"+u.Host):], "#")
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
 	}
 	t.file = ""
-	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https"})
-	fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", plain(text), answer.Status, t.destination(answer), t.by(answer))
+	answer := http1test.Do(handler, http1test.Request{Method: "HEAD", Target: target, Authority: u.Host, Secure: u.Scheme == "https",
+		Fields: []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate"}}) // as a person goes there
+	fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", plain(text), answer.Status, t.destination(answer), words(t.by(answer), t.handshake(u)))
 	return nil
+}
+
+// isPort tells whether a URL's port is one, or left out.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
+}
+
+// handshake says where a client does not get as far as to ask. One that has an address for the
+// host sends no name.
+func (t *tracer) handshake(u *url.URL) string {
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if _, err := netip.ParseAddr(host); err == nil || u.Scheme != "https" || t.settings.SNIUnknown != certs.RejectUnknown || t.certified.has(host) {
+		return ""
+	}
+	return "(no certificate has this host: the handshake ends with unrecognized_name)"
 }
 
 // destination is the place that a redirect names, or the file.
@@ -124,11 +147,28 @@ func (t *tracer) destination(r *http1test.Response) string {
 	case r.Status == 421:
 		return "no site has this host"
 	case r.Status == 404 && t.file != "":
-		return "no file " + plain(t.file)
+		return t.missing()
 	case t.file != "":
 		return t.served()
 	}
 	return ""
+}
+
+// missing says that there is no file, or why one that is there is not served.
+func (t *tracer) missing() string {
+	segments := strings.Split(strings.Trim(t.path, "/"), "/")
+	for i, segment := range segments {
+		switch {
+		case segment == "." || segment == ".." || segment == "" && len(segments) > 1 || strings.ContainsAny(segment, "\\\x00"):
+			return "nothing: the path is not clean"
+		case strings.HasPrefix(segment, ".") && (i > 0 || segment != ".well-known"):
+			return "nothing: names that begin with a dot are not served"
+		}
+	}
+	if _, err := os.Lstat(t.file); err != nil {
+		return "no file " + plain(t.file)
+	}
+	return "not file " + plain(t.file) + ": a link on the way leads out of the root, or is absolute"
 }
 
 // served is what a directory's handler answered with: the file that was asked for, or what it has

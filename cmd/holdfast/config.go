@@ -148,6 +148,9 @@ func unknownKey(key string, content any, where string, known []string) fault {
 		f.What = "unknown table " + quote("["+key+"]")
 		f.Why = "settings are plain keys at the top of the file"
 	}
+	if key == "sites" && isTable(content) {
+		f.Why, f.Mend = "", "write [[site]] above the keys of each site"
+	}
 	if key == "site" {
 		f.What, f.Why, f.Mend = "site is no array of tables", "", "write [[site]] above the keys of each site"
 	}

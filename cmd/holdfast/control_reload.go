@@ -30,6 +30,7 @@ func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error
 		r.supervisor.reloading()
 		defer r.supervisor.reloaded()
 	}
+	r.lookAgain()
 	switch {
 	case r.certificates.selector == nil:
 		return reloadStatus{Nothing: "it has no certificates"}, nil

@@ -96,7 +96,7 @@ func TestAdminListener(t *testing.T) {
 		for _, target := range []string{"/livez", "/readyz", "/startupz"} {
 			wantPage(t, addr, target, 200, `{"status":"ok"}`)
 		}
-		wantPage(t, addr, "/readyz?verbose", 200, `"checks":[{"check":"listeners","status":"ok"},{"check":"phase","status":"ok"}]`)
+		wantPage(t, addr, "/readyz?verbose", 200, `"checks":[{"check":"listeners","status":"ok"},{"check":"phase","status":"ok"},{"check":"files","status":"ok"}]`)
 	})
 	t.Run("it serves nothing of the site, and the site nothing of it", func(t *testing.T) {
 		wantPage(t, addr, "/", 404, "404")

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -41,6 +43,14 @@ func TestDemo(t *testing.T) {
 		file := sitesFile(t, "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n")
 		r := holdfast(t, testEnvironment(t), "demo", t.TempDir(), "--config", file, "--https", "127.0.0.1:0")
 		if r.exit != exitUsage || !strings.Contains(r.err, "is not served by the demo") || !strings.Contains(r.err, "the demo serves no sites") {
+			t.Errorf("exit %d\n%s", r.exit, r.err)
+		}
+	})
+	t.Run("the page of an application is one of its own files", func(t *testing.T) {
+		if s := holdfast(t, testEnvironment(t), "demo", "--spa", "index.html").settings; s == nil || s.Pages.SPA != "index.html" {
+			t.Errorf("%+v", s)
+		}
+		if r := holdfast(t, testEnvironment(t), "demo", "--spa", "app.html"); r.exit != exitUsage || !strings.Contains(r.err, "is not in the demo's site") {
 			t.Errorf("exit %d\n%s", r.exit, r.err)
 		}
 	})
@@ -110,4 +120,36 @@ func TestBrowserDemo(t *testing.T) {
 		}
 		visit(t, browser, becomes("document.querySelector('#banner').innerText.startsWith('The server has stopped.')"))
 	})
+}
+
+func TestDemoSweeps(t *testing.T) {
+	tmp := t.TempDir()
+	long := time.Now().Add(-time.Hour)
+	dir := func(name string) string {
+		path := filepath.Join(tmp, name)
+		if err := os.MkdirAll(filepath.Join(path, "site"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	killed, running, young, other := dir(demoPrefix+"1"), dir(demoPrefix+"2"), dir(demoPrefix+"3"), dir("another")
+	held, err := lockDirectory(running)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	now := time.Now()
+	link := filepath.Join(tmp, demoPrefix+"link")
+	if err := errors.Join(os.Chtimes(young, now, now), os.Symlink(other, link)); err != nil {
+		t.Fatal(err)
+	}
+	sweepDemos(tmp, now)
+	for path, want := range map[string]bool{killed: false, running: true, young: true, filepath.Join(other, "site"): true, link: true} {
+		if _, err := os.Lstat(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }

@@ -35,6 +35,8 @@ func TestEncodings(t *testing.T) {
 			out: []string{"HTTP/1.1 206", fmt.Sprintf("Content-Range: bytes 4-7/%d", len(tale)), "Vary: Accept-Encoding", "\r\n\r\ntide"}},
 		{name: "HEAD tells of the encoded form", args: []string{"-I", "-H", "Accept-Encoding: gzip", "https://localhost:@/tale.txt"},
 			out: []string{"HTTP/1.1 200", "Content-Encoding: gzip", `ETag: W/"`}},
+		{name: "HTTP/1.0, which knows no chunks, gets a length", args: []string{"--http1.0", "--no-alpn", "-H", "Accept-Encoding: gzip", "https://localhost:@/tale.txt"},
+			out: []string{fmt.Sprintf("Content-Length: %d", len(tale)), "\r\n\r\n" + tale}},
 		{name: "who refuses everything gets that said", args: []string{"-H", "Accept-Encoding: *;q=0", "https://localhost:@/tale.txt"}, out: []string{"HTTP/1.1 406"}},
 		{name: "a paper is for saving", args: []string{"https://localhost:@/paper.pdf"}, out: []string{"Content-Disposition: attachment", "%PDF"}},
 	} {

@@ -99,13 +99,24 @@ func usage(node *kong.Node) string {
 		return "COMMAND"
 	}
 	var parts []string
-	for _, p := range node.Positional {
+	for _, p := range positional(node) {
 		parts = append(parts, "["+strings.ToUpper(p.Name)+"]")
+	}
+	if commandPath(node) == "check" {
+		parts = []string{"[ROOT | URL...]"}
 	}
 	if len(node.Flags) > 0 {
 		parts = append(parts, "[flags]")
 	}
 	return words(parts...)
+}
+
+// positional are a command's arguments: the demo declares those of serve, and takes none.
+func positional(node *kong.Node) []*kong.Positional {
+	if commandPath(node) == "demo" {
+		return nil
+	}
+	return node.Positional
 }
 
 func writeCommands(b *strings.Builder, node *kong.Node) {
@@ -119,12 +130,15 @@ func writeCommands(b *strings.Builder, node *kong.Node) {
 }
 
 func writeArguments(b *strings.Builder, node *kong.Node) {
-	if len(node.Positional) == 0 {
+	if len(positional(node)) == 0 {
 		return
 	}
 	b.WriteString("\nArguments:\n")
-	for _, p := range node.Positional {
+	for _, p := range positional(node) {
 		writeEntry(b, strings.ToUpper(p.Name), p.Help+origin(node, p, ""))
+	}
+	if commandPath(node) == "check" {
+		writeEntry(b, "URL", "Print where it goes in place of that: its status, the file or the redirect, the site and the rule. Repeatable.")
 	}
 }
 

@@ -122,6 +122,8 @@ func TestHelpIsFound(t *testing.T) {
 		{"the word help", "help", "Usage: holdfast COMMAND\n"},
 		{"the word help before a command", "help certs ca", "Usage: holdfast certs ca [flags]\n"},
 		{"a word that groups commands", "certs", "Usage: holdfast certs COMMAND\n"},
+		{"of the demo, which takes no ROOT", "demo -h", "Usage: holdfast demo [flags]\n"},
+		{"of check, which takes URLs too", "check -h", "Usage: holdfast check [ROOT | URL...] [flags]\n"},
 		{"behind a mistake, since whoever made it asks", "serve --bogus --https --help", "Usage: holdfast serve [ROOT] [flags]\n"},
 		{"behind an argument", "explain code -h", "Usage: holdfast explain [CODE]\n"},
 	} {

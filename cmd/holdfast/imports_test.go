@@ -66,7 +66,7 @@ var rooms = []room{
 	{"tlsconf", nil, nil, "the TLS policy takes a GetCertificate function and needs no package for it"},
 	{"lifecycle", nil, nil, "a stop drains an interface; what stands behind it is cmd's business"},
 	{"cmd/holdfast", []string{"*"}, nil, "the one place that wires it all"},
-	{"cmd/holdfast/demo", []string{"http1"}, []string{"net"}, "a demo is a handler and some files"},
+	{"cmd/holdfast/demo", []string{"http1", "http1/route"}, []string{"net"}, "a demo is handlers and some files"},
 	{"cmd/holdfast/control", []string{"conn"}, []string{"net/http"},
 		"a command and a server speak over a unix socket, whatever about"},
 	{"cmd/holdfast/doctor", nil, nil, "a doctor sees the host from outside, and no server of ours"},

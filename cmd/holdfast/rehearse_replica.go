@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/holdfast-server/holdfast/certs"
 	"github.com/holdfast-server/holdfast/cmd/holdfast/traffic"
 )
 
@@ -49,25 +48,6 @@ func (s *settings) rehearsed(stateDir string) {
 	s.Log, s.LogLevel, s.Warnings = jsonForm, min(s.LogLevel, slog.LevelInfo), nil
 	s.PIDFile, s.ReusePort, s.Supervisor = "", false, supervisor{} // and this process is not the service
 	s.Rehearsal = true
-}
-
-// pairNames are the names on certificate files, as far as those can be read and the local CA
-// can sign for them: a fault there does not keep the server from being rehearsed.
-func pairNames(pairs []certs.Pair) (names []string) {
-	for _, pair := range pairs {
-		loaded, errs := certs.LoadFiles([]certs.Pair{pair}, time.Now, nil)
-		if len(errs) > 0 {
-			continue
-		}
-		for _, c := range loaded.Certificates() {
-			for _, text := range c.Names {
-				if name, f := parseLocalName(text); f == nil {
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	return names
 }
 
 // rehearsalEnvironment is what a server of the rehearsal gets of ours: all settings, and

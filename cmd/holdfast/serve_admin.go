@@ -73,6 +73,7 @@ func (h *house) observer(route string, access func(*http1.Record)) func(*http1.R
 func (h *house) administer(s *settings, connections *conn.Server, stop *lifecycle.Stop) {
 	a := &h.admin
 	a.watch(connections, stop)
+	a.ready.Add("files", h.rootsVerdict)
 	if p := &h.certificates.public; p.source != nil {
 		a.ready.Add("certificates", func() admin.Verdict { return p.certificatesVerdict(s.ACME.NeedsCertificate) })
 	}

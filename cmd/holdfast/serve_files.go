@@ -2,11 +2,12 @@ package main
 
 import (
 	"log/slog"
-	"os"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/admin"
 	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/files/coding"
 )
@@ -15,23 +16,52 @@ import (
 // of those that are wait for their clients. Beyond it files are sent as they are.
 const encodersPerCore = 8
 
-// directories are the handlers of the roots, in their order. They have one cache and one bound
-// on encoders.
-func (s *settings) directories(roots []*os.Root, log *slog.Logger) (handlers []http1.Handler) {
+// follow makes the handlers of the roots, in their order. They have one cache and one bound on
+// encoders. close closes them.
+func (h *house) follow(s *settings) (handlers []http1.Handler) {
 	encoders := coding.NewEncoders(encodersPerCore * runtime.GOMAXPROCS(0))
 	var cache *files.Cache
 	if s.CacheBytes > 0 {
 		cache = files.NewCache(s.CacheBytes)
 	}
-	for i, root := range roots {
-		opts := s.fileOptions(i, log)
+	for i, root := range h.roots {
+		opts := s.fileOptions(i, h.log)
 		opts.Cache = cache
 		if s.filesOf(i).Compress {
 			opts.Encoders = encoders
 		}
-		handlers = append(handlers, files.New(root, opts))
+		directory := files.Follow(root, opts)
+		h.directories = append(h.directories, directory)
+		handlers = append(handlers, directory)
 	}
+	h.roots = nil // they are the directories' now
 	return handlers
+}
+
+// lookAgain has the next request for each root see where its path leads by now.
+func (h *house) lookAgain() {
+	for _, directory := range h.directories {
+		directory.Expire()
+	}
+}
+
+// rootsVerdict tells /readyz of directories that are gone. One of several sites is a warning: the
+// others would go down with it.
+func (h *house) rootsVerdict() admin.Verdict {
+	var gone []string
+	for _, directory := range h.directories {
+		if !directory.Present() {
+			gone = append(gone, directory.Path())
+		}
+	}
+	words := "there is no directory " + strings.Join(gone, ", ")
+	switch {
+	case len(gone) == 0:
+		return admin.OK()
+	case len(gone) == len(h.directories):
+		return admin.Failure(words)
+	}
+	return admin.Warning(words + ": its site is 503")
 }
 
 // fileOptions are those of the directory that is the i-th of roots, but for what it shares with

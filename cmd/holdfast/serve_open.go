@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
 	"github.com/holdfast-server/holdfast/conn"
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/files"
 	"github.com/holdfast-server/holdfast/http1/observe"
 	"github.com/holdfast-server/holdfast/http1/redirect"
 	"github.com/holdfast-server/holdfast/http1/rehearsal"
@@ -19,8 +20,10 @@ import (
 
 // house is what a running server holds: opened before it runs, closed after the drain.
 type house struct {
-	roots        []*os.Root // of the sites in their order, or one
-	scratch      string     // a directory of ours that close removes; "" for none
+	roots        []*os.Root // of the sites in their order, or one, until they are followed
+	directories  []*files.Directory
+	scratch      string   // a directory of ours that close removes; "" for none
+	scratchLock  *os.File // held while that is in use; nil for none
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
@@ -136,7 +139,7 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	directory, guard := s.handler(s.directories(h.roots, h.log))
+	directory, guard := s.handler(h.follow(s))
 	if s.Demo {
 		directory = demo.Mount(directory)
 	}
@@ -186,8 +189,12 @@ func (h *house) protocol(s *settings, handler http1.Handler, observer func(*http
 
 // responseFields are what every response has beside what its handler sets.
 func (s *settings) responseFields() secure.Options {
-	o := secure.Options{HSTS: s.HSTS}
-	if !s.SecurityHeaders {
+	return responseFields(s.SecurityHeaders, s.HSTS)
+}
+
+func responseFields(careful bool, hsts *secure.HSTS) secure.Options {
+	o := secure.Options{HSTS: hsts}
+	if !careful {
 		o.ContentTypeOptions, o.ReferrerPolicy, o.FrameOptions, o.OpenerPolicy = secure.Off, secure.Off, secure.Off, secure.Off
 	}
 	return o
@@ -219,8 +226,14 @@ func (h *house) close() {
 	for _, root := range h.roots {
 		_ = root.Close()
 	}
+	for _, directory := range h.directories {
+		directory.Close()
+	}
 	if h.scratch != "" {
-		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
+		_ = os.RemoveAll(h.scratch) // what is left is the next demo's to remove: nothing of it is anybody's
+	}
+	if h.scratchLock != nil {
+		_ = h.scratchLock.Close()
 	}
 	h.certificates.public.close()
 }

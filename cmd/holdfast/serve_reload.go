@@ -9,6 +9,7 @@ import (
 // whatever the certificates come from, there is one.
 func (h *house) reload() {
 	h.supervisor.reloading()
+	h.lookAgain()
 	switch {
 	case h.certificates.reload != nil:
 		h.certificates.reload() // reloadWhenAsked tells the end

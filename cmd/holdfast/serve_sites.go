@@ -52,11 +52,11 @@ func (s *settings) handler(files []http1.Handler) (all http1.Handler, guard func
 	hosts := new(vhost.Hosts)
 	for i, one := range s.Sites {
 		one.Rules.Site = files[i]
-		answers := one.around(one.Rules)
+		answers := s.around(one, one.Rules)
 		for _, host := range one.allHosts() {
 			h := answers
 			if to, ok := one.WWW[host]; ok {
-				h = one.around(vhost.ToHost(to))
+				h = s.around(one, vhost.ToHost(to))
 			}
 			if err := hosts.Add(host, h); err != nil {
 				panic(err) // the settings have been checked for hosts that are there twice
@@ -67,17 +67,23 @@ func (s *settings) handler(files []http1.Handler) (all http1.Handler, guard func
 }
 
 // around is what all of a site's responses have in common.
-func (one *siteSettings) around(next http1.Handler) http1.Handler {
+func (s *settings) around(one *siteSettings, next http1.Handler) http1.Handler {
 	name := one.Name
 	named := http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 		r.SetRoute(name, nil)
 		next.Serve(w, r)
 	})
-	if one.HSTS == nil {
+	if one.SecurityHeaders == s.SecurityHeaders && one.HSTS == s.HSTS {
 		return named
 	}
-	return secure.Headers(named, secure.Options{ContentTypeOptions: secure.Off, ReferrerPolicy: secure.Off,
-		FrameOptions: secure.Off, OpenerPolicy: secure.Off, HSTS: one.HSTS})
+	without := s.responseFields().Names() // the server's own, which stand around this
+	own := secure.Headers(named, responseFields(one.SecurityHeaders, one.HSTS))
+	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+		for _, field := range without {
+			w.SetDefault(field, "")
+		}
+		own.Serve(w, r)
+	})
 }
 
 // serves says in a few words what is served.

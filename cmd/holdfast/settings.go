@@ -100,7 +100,8 @@ func (c *call) settings() (*settings, []fault) {
 func (c *call) read() (*settings, *reader) {
 	values, warnings, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...), elsewhere: c.elsewhere != nil}
-	s := &settings{Version: buildVersion().Version, Kubernetes: c.env.kubernetes(), Warnings: warnings}
+	_, isDemo := c.command.(*demoCmd)
+	s := &settings{Version: buildVersion().Version, Demo: isDemo, Kubernetes: c.env.kubernetes(), Warnings: warnings}
 	s.readListeners(r, c.env.inherited)
 	s.readAdmin(r)
 	s.readProxies(r)
@@ -263,9 +264,14 @@ func (s *settings) readLimits(r *reader, env environment) {
 
 func (s *settings) readResponseFields(r *reader) {
 	s.SecurityHeaders = r.toggle("security-headers")
-	if text, _, ok := r.single("hsts"); ok && text != off {
-		s.HSTS = &secure.HSTS{MaxAge: r.duration("hsts", 0, hstsLimit)}
+	s.HSTS = r.hsts()
+}
+
+func (r *reader) hsts() *secure.HSTS {
+	if text, _, ok := r.single("hsts"); !ok || text == off {
+		return nil
 	}
+	return &secure.HSTS{MaxAge: r.duration("hsts", 0, hstsLimit)}
 }
 
 // hstsLimit is ten years: a browser that is told more keeps to it no longer.
@@ -314,7 +320,11 @@ func (s *settings) readRoot(r *reader) {
 		return
 	}
 	s.Root = v.texts[0]
-	if r.elsewhere || len(s.Sites) > 0 {
+	switch {
+	case s.Demo:
+		r.checkDemoSPA(s.Pages.SPA)
+		return
+	case r.elsewhere || len(s.Sites) > 0:
 		return
 	}
 	if f := checkRoot(s.Root); f != nil {

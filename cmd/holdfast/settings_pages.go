@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
 )
 
 // pageSettings say what answers where a directory has no file for a request.
@@ -65,6 +67,13 @@ func (r *reader) checkSPA(root, name, site string) {
 		r.refuse("spa", name, from, &flaw{What: "is not in " + plain(root), Mend: "build the application, or name the file that is there"})
 	case err == nil && !info.Mode().IsRegular():
 		r.refuse("spa", name, from, &flaw{What: "is no file", Mend: "name the application's page, such as index.html"})
+	}
+}
+
+// checkDemoSPA is checkSPA for the files of the demo, which are nowhere yet.
+func (r *reader) checkDemoSPA(name string) {
+	if name != "" && !demo.Has(name) {
+		r.refuse("spa", name, r.get("spa").from, &flaw{What: "is not in the demo's site", Mend: "name a file of it, such as index.html"})
 	}
 }
 

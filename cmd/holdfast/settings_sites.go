@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/secure"
 	"github.com/holdfast-server/holdfast/http1/vhost"
 )
@@ -21,15 +23,19 @@ type siteSettings struct {
 	Root  string
 	Pages pageSettings
 	WWW   map[string]string // hosts that lead to another of Hosts
-	HSTS  *secure.HSTS      // nil for the server's
 	Files fileSettings
-	Rules *vhost.Rules      // without what they stand in front of
-	Named map[string]string // what does the rules' work, by the names of their routes
+	// SecurityHeaders and HSTS stand in place of the server's.
+	SecurityHeaders bool
+	HSTS            *secure.HSTS // nil for none
+
+	Rules  *vhost.Rules      // without what they stand in front of
+	Doubts []fault           // what may not be meant
+	Named  map[string]string // what does the rules' work, by the names of their routes
 }
 
 // The keys of a site and of its rules, and what they are where they are left out.
 var (
-	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "",
+	siteKeys = map[string]string{"hosts": "", "root": "", "name": "", "redirect-www": off, "hsts": "", "security-headers": "",
 		"browse": "", "spa": "", "error-pages": "",
 		"compress": "", "precompressed": "", "etag": "", "cache-control": "", "attachment": ""}
 	ruleKeys = map[string]map[string]string{
@@ -42,7 +48,7 @@ var (
 // server none beside them.
 func (s *settings) readSites(r *reader) {
 	owners := make(map[string]string) // where a host was named
-	names := make(map[string]bool)
+	names, asked := make(map[string]bool), slices.Clone(s.LocalNames)
 	for _, t := range r.values["site"].tables {
 		one, before := r.site(t, s), len(r.faults)
 		for _, host := range one.allHosts() {
@@ -60,11 +66,13 @@ func (s *settings) readSites(r *reader) {
 		}
 		names[one.Name] = true
 		s.Sites = append(s.Sites, one)
+		s.Warnings = append(s.Warnings, one.Doubts...)
 	}
 	if v := r.values["root"]; len(s.Sites) > 0 && v.from != "" {
 		r.refuse("root", strings.Join(v.texts, " "), v.from, &flaw{What: "serves no host beside sites",
 			Why: "each [[site]] has a root", Mend: "leave it out, or make a [[site]] of it with hosts = [\"*\"]"})
 	}
+	s.checkCover(r, asked)
 }
 
 // allHosts are those that the site answers for, the ones that only lead to others included.
@@ -78,6 +86,27 @@ func (one *siteSettings) allHosts() []string {
 	return hosts
 }
 
+// answersAt tells whether a URL of this scheme and authority is one of the site. Which server has
+// a port that is not the listener's, nobody here knows.
+func (s *settings) answersAt(one *siteSettings, scheme, authority string) bool {
+	address := map[string]string{"https": s.HTTPS, "http": s.HTTP}[scheme]
+	if address == "" {
+		return false
+	}
+	if _, port, err := net.SplitHostPort(authority); err == nil {
+		if _, own, err := net.SplitHostPort(address); err != nil || port != own {
+			return false
+		}
+	}
+	var hosts vhost.Hosts
+	for _, host := range one.allHosts() {
+		if host != vhost.Any { // it may be another site's, or nobody's
+			_ = hosts.Add(host, http1.HandlerFunc(func(*http1.Response, *http1.Request) {}))
+		}
+	}
+	return hosts.Find([]byte(authority)) != nil
+}
+
 // within is a reader of a table's values, whose faults have to be taken back.
 func (r *reader) within(t table, kind string, keys map[string]string, inner ...string) *reader {
 	in := &reader{values: make(map[string]value), elsewhere: r.elsewhere}
@@ -85,11 +114,16 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 		in.values[key] = value{texts: []string{usual}}
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
+		v := t.values[key]
 		if _, known := keys[key]; known {
-			in.values[key] = t.values[key]
+			in.values[key] = v
 			continue
 		}
-		v := t.values[key]
+		if slices.Contains(inner, key) {
+			in.faults = append(in.faults, fault{What: quote("["+kind+"."+key+"]") + " is no array of tables", Where: v.from, Usage: true,
+				Mend: "write [[" + kind + "." + key + "]] above the keys of each"})
+			continue
+		}
 		in.faults = append(in.faults, fault{What: "unknown key " + quote(key) + " in [[" + kind + "]]", Where: v.from, Usage: true,
 			Mend: suggest(key, append(slices.Sorted(maps.Keys(keys)), inner...), "", "it has "+strings.Join(slices.Sorted(maps.Keys(keys)), ", "))})
 	}
@@ -107,30 +141,38 @@ func (r *reader) site(t table, server *settings) *siteSettings {
 	in := r.within(t, "site", siteKeys, "redirect", "rewrite")
 	one := &siteSettings{From: t.from, Rules: new(vhost.Rules), Named: make(map[string]string), WWW: make(map[string]string)}
 	one.Hosts = in.hosts(t.from)
+	one.Name = in.siteName(one.Hosts)
 	one.Root = in.siteRoot(t.from)
 	one.Pages = in.pages(&server.Pages)
 	in.checkSPA(one.Root, one.Pages.SPA, t.from)
-	if one.Name, _, _ = in.single("name"); one.Name == "" && len(one.Hosts) > 0 {
-		one.Name = one.Hosts[0]
-	}
 	if in.toggle("redirect-www") {
 		in.www(one)
 	}
-	if text, _, ok := in.single("hsts"); ok && text != "" {
-		one.HSTS = &secure.HSTS{MaxAge: in.duration("hsts", 0, hstsLimit)}
-	}
+	in.responseFields(one, server)
 	one.Files = in.files(server.Files, true)
 	for _, kind := range []string{"redirect", "rewrite"} {
 		for _, rule := range t.tables[kind] {
 			in.rule(one, kind, rule)
 		}
 	}
-	for _, rule := range one.Rules.Circling() {
-		in.refuse("to", rule.To, rule.Place, &flaw{What: "is where the redirect from " + quote(rule.From) + " applies again",
+	own := func(scheme, authority string) bool { return server.answersAt(one, scheme, authority) }
+	for _, rule := range one.Rules.Circling(own) {
+		in.refuse("to", rule.To, rule.Place, &flaw{What: "leads to where the redirect from " + quote(rule.From) + " applies again",
 			Why: "a client would go round for ever", Mend: "lead out of the pattern, or narrow that"})
 	}
 	r.faults = append(r.faults, in.faults...)
 	return one
+}
+
+// responseFields reads what a site says of them in place of the server.
+func (r *reader) responseFields(one *siteSettings, server *settings) {
+	one.SecurityHeaders, one.HSTS = server.SecurityHeaders, server.HSTS
+	if r.written("security-headers") {
+		one.SecurityHeaders = r.toggle("security-headers")
+	}
+	if r.written("hsts") {
+		one.HSTS = r.hsts()
+	}
 }
 
 // hosts reads the names of a site; from is the site's place.
@@ -146,6 +188,9 @@ func (r *reader) hosts(from string) (hosts []string) {
 		if text != vhost.Any {
 			host, f = parseLocalName(text)
 		}
+		if f != nil {
+			f.Mend = `write a name such as "example.org", "*.example.org" or "*", or an address such as "2001:db8::1"`
+		}
 		switch {
 		case f != nil:
 			r.refuse("hosts", text, where, f)
@@ -160,6 +205,36 @@ func (r *reader) hosts(from string) (hosts []string) {
 	}
 	return hosts
 }
+
+// routesOfOurs are names in metrics and the access log that are no site's.
+var routesOfOurs = []string{filesRoute, redirectRoute, adminRoute, vhost.Misdirected}
+
+// siteName is what metrics and the access log call a site: its first host unless it is given.
+func (r *reader) siteName(hosts []string) string {
+	name, from, ok := r.single("name")
+	odd := func(c rune) bool {
+		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-._", c)
+	}
+	switch {
+	case !ok || from == "" && len(hosts) == 0:
+		return ""
+	case from == "":
+		return hosts[0]
+	case name == "":
+		r.refuse("name", name, from, emptyFlaw())
+	case len(name) > siteNameLimitBytes || strings.ContainsFunc(name, odd):
+		r.refuse("name", name, from, &flaw{What: "is no name for a site", Why: "it is a word in metrics and the access log",
+			Mend: fmt.Sprintf("use up to %d letters, digits, - . and _", siteNameLimitBytes)})
+	case slices.Contains(routesOfOurs, name):
+		r.refuse("name", name, from, &flaw{What: "is a route of the server's own", Why: "metrics and the access log could not tell them apart", Mend: "choose another"})
+	default:
+		return name
+	}
+	return ""
+}
+
+// siteNameLimitBytes is the longest host name, which a site may be called by.
+const siteNameLimitBytes = 253
 
 func (r *reader) siteRoot(from string) string {
 	root, where, ok := r.single("root")
@@ -226,6 +301,10 @@ func (r *reader) rule(one *siteSettings, kind string, t table) {
 	case err != nil:
 		in.refuse("from", from, fromWhere, &flaw{What: "cannot be a rule's", Why: plain(err.Error()), Mend: `write it as "/old/{name}" or "GET /old/{rest...}", and so that one rule is narrower than the other`})
 	default:
+		if strings.Contains(from, "*") {
+			one.Doubts = append(one.Doubts, fault{What: "from " + quote(from) + " takes a star for itself", Where: fromWhere,
+				Why: "it stands for nothing in a pattern", Mend: "write {rest...} at the end, or {name} for one segment"})
+		}
 		one.Named[rule.Name] = fmt.Sprintf("%s %s (%s)", kind, plain(from), t.from)
 	}
 }

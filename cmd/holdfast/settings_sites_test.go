@@ -2,13 +2,15 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/files"
+	"github.com/holdfast-server/holdfast/http1/http1test"
+	"github.com/holdfast-server/holdfast/http1/secure"
 )
 
 // sitesFile is a configuration in whose text A and B stand for two directories that exist.
@@ -91,6 +93,27 @@ func TestSites(t *testing.T) {
 	})
 }
 
+func TestSiteResponseFields(t *testing.T) {
+	const of = "\nhttp = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"a.org\"]\nroot = \"ROOT_A\"\n"
+	for _, c := range []struct{ clause, server, site, hsts, nosniff string }{
+		{"the server's", "hsts = \"1h\"", "", "max-age=3600", "nosniff"},
+		{"none of the server's", "hsts = \"1h\"", "hsts = \"off\"", "", "nosniff"},
+		{"another than the server's", "hsts = \"1h\"", "hsts = \"2h\"", "max-age=7200", "nosniff"},
+		{"where the server has none", "security-headers = false", "hsts = \"2h\"\nsecurity-headers = true", "max-age=7200", "nosniff"},
+		{"no field at all", "hsts = \"1h\"", "hsts = \"off\"\nsecurity-headers = \"off\"", "", ""},
+	} {
+		t.Run(c.clause, func(t *testing.T) {
+			s := configured(t, testEnvironment(t), "--config", sitesFile(t, c.server+of+c.site))
+			all, _ := s.handler([]http1.Handler{http1.HandlerFunc(func(w *http1.Response, _ *http1.Request) { w.SetStatus(204) })})
+			r := http1test.Do(secure.Headers(all, s.responseFields()), http1test.Request{Authority: "a.org", Secure: true})
+			opener := map[string]string{"nosniff": "same-origin-allow-popups"}[c.nosniff]
+			if r.Get("Strict-Transport-Security") != c.hsts || r.Get("X-Content-Type-Options") != c.nosniff || r.Get("Cross-Origin-Opener-Policy") != opener {
+				t.Errorf("%v", r.Fields)
+			}
+		})
+	}
+}
+
 func TestSiteFaults(t *testing.T) {
 	const whole = "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n"
 	for _, c := range []struct {
@@ -98,6 +121,12 @@ func TestSiteFaults(t *testing.T) {
 		want         []string // each in a line of its own; LINE is the file and a line
 	}{
 		{"one table", "[site]\nhosts = [\"a.test\"]\n", []string{"site is no array of tables (LINE1); write [[site]]"}},
+		{"sites in the plural", "[[sites]]\nhosts = [\"a.test\"]\n", []string{"unknown table \"[sites]\" (LINE1); write [[site]]"}},
+		{"one rule's table", whole + "[site.rewrite]\nfrom = \"/a\"\nto = \"/b\"\n", []string{"\"[site.rewrite]\" is no array of tables (LINE4); write [[site.rewrite]]"}},
+		{"a name that is none", whole + "name = \"a b\"\n", []string{`name "a b" is no name for a site (LINE4)`}},
+		{"a name of more lines", whole + "name = \"a\\nb\"\n", []string{`is no name for a site (LINE4)`}},
+		{"a name of ours", whole + "name = \"files\"\n", []string{`name "files" is a route of the server's own (LINE4)`}},
+		{"an address in brackets", "[[site]]\nroot = \"ROOT_A\"\nhosts = [\"[::2]\"]\n", []string{`"[::2]" is no host name (LINE3)`}},
 		{"no hosts and no root", "[[site]]\n", []string{"without hosts (LINE1)", "without a root (LINE1)"}},
 		{"a list without hosts", "[[site]]\nhosts = []\nroot = \"ROOT_A\"\n", []string{`hosts "" is empty (LINE2)`}},
 		{"names that are none", "[[site]]\nroot = \"ROOT_A\"\nhosts = [\"a b\", \"https://a.test\"]\n", []string{`"a b" is no host name (LINE3)`, `"https://a.test" is no host name (LINE3)`}},
@@ -118,6 +147,7 @@ func TestSiteFaults(t *testing.T) {
 		{"a target that is none", whole + "[[site.redirect]]\nfrom = \"/a/{x}\"\nto = \"/b/{y}\"\n", []string{`to "/b/{y}" leads nowhere (LINE6)`}},
 		{"two rules of which none is narrower", whole + "[[site.redirect]]\nfrom = \"/a/{x}\"\nto = \"/\"\n[[site.rewrite]]\nfrom = \"/{x}/b\"\nto = \"/\"\n", []string{`(registered at LINE7) conflicts with pattern "/a/{x}" (registered at LINE4): both match /a/b`}},
 		{"a circle", whole + "[[site.redirect]]\nfrom = \"/a/{x...}\"\nto = \"/a/b/{x}\"\n", []string{"a client would go round for ever"}},
+		{"a circle by way of a host of its own", whole + "[[site.redirect]]\nfrom = \"/abs/{x...}\"\nto = \"https://A.test/abs/{x}\"\n", []string{"(LINE4): a client would go round for ever"}},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			file := sitesFile(t, c.text)
@@ -134,6 +164,14 @@ func TestSiteFaults(t *testing.T) {
 	}
 }
 
+func TestStarInAPattern(t *testing.T) {
+	file := sitesFile(t, "http = \"127.0.0.1:0\"\n[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n[[site.redirect]]\nfrom = \"/q9/*\"\nto = \"/\"\n")
+	s := configured(t, testEnvironment(t), "--config", file)
+	if len(s.Warnings) != 1 || !strings.HasPrefix(s.Warnings[0].line(), `from "/q9/*" takes a star for itself (`+file+":6)") {
+		t.Errorf("%v", s.Warnings)
+	}
+}
+
 func TestPositions(t *testing.T) {
 	p := locate("f", []byte("a = 1 # x\n\n[[site]]\nhosts = [\n \"a\",\n]\nroot = '''\nx\n'''\n[[site.redirect]]\nfrom = 1\n[[site.redirect]]\nto = 2\n[[site]]\n[site.inner]\nx.y = 1\n[[site.redirect]]\n"))
 	for path, want := range map[string]string{
@@ -145,52 +183,4 @@ func TestPositions(t *testing.T) {
 			t.Errorf("%s is at %s, want %s", path, got, want)
 		}
 	}
-}
-
-func TestCheckURL(t *testing.T) {
-	file := sitesFile(t, twoSites)
-	a := configured(t, testEnvironment(t), "--config", file).Sites[0].Root
-	for _, c := range []struct{ clause, url, want string }{
-		{"a file", "https://a.test", "200 file " + a + "/index.html site a.test (LINE5)"},
-		{"no file", "https://a.test/nothing%20here?x", "404 no file " + a + "/nothing here site a.test (LINE5)"},
-		{"a redirect", "https://A.test:8443/old/7?x", "301 to /new/7.html?x site a.test, redirect /old/{id} (LINE10)"},
-		{"a redirect to another site", "https://a.test/elsewhere/x/y", "308 to https://b.test/x/y site a.test, redirect /elsewhere/{rest...} (LINE15)"},
-		{"a rewrite", "https://a.test/app/x", "200 file " + a + "/app.html site a.test, rewrite /app/{rest...} (LINE19)"},
-		{"www", "https://www.a.test/x?y", "308 to https://a.test/x?y site a.test (LINE5)"},
-		{"plain HTTP", "http://a.test/old/7", "308 to https://a.test/old/7"},
-		{"a host that no site has", "http://c.test/", "421 no site has this host"},
-		{"a fragment never gets to a server", "https://b.test/#x", "200 file"},
-	} {
-		t.Run(c.clause, func(t *testing.T) {
-			r := holdfast(t, testEnvironment(t), "check", "--config", file, c.url)
-			got := strings.Join(strings.Fields(strings.TrimPrefix(r.out, c.url)), " ")
-			if want := strings.ReplaceAll(c.want, "LINE", file+":"); r.exit != 0 || !strings.HasPrefix(got, want) {
-				t.Errorf("exit %d: %s%s\nwant %s", r.exit, r.out, r.err, want)
-			}
-		})
-	}
-	t.Run("without sites it is ROOT that answers", func(t *testing.T) {
-		r := holdfast(t, testEnvironment(t), "check", a, "https://whatever.test/new/7.html", "http://whatever.test/")
-		if !strings.Contains(r.out, "200  file "+a+"/new/7.html") || !strings.Contains(r.out, "nothing listens for http") || r.exit != 0 {
-			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
-		}
-	})
-	t.Run("what is no URL is told, and the others are printed", func(t *testing.T) {
-		r := holdfast(t, testEnvironment(t), "check", "--config", file, "https://a.test/", "https:///x", "https://a.test/a b")
-		if r.exit != exitUsage || len(lines(r.err)) != 2 || len(lines(r.out)) != 1 {
-			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
-		}
-	})
-	t.Run("a faulty configuration is told first", func(t *testing.T) {
-		if r := holdfast(t, testEnvironment(t), "check", "--config", sitesFile(t, "[[site]]\n"), "https://a.test/"); r.exit != exitUsage || r.out != "" {
-			t.Errorf("exit %d\n%s", r.exit, r.out)
-		}
-	})
-	t.Run("it leaves nothing behind", func(t *testing.T) {
-		env := testEnvironment(t)
-		holdfast(t, env, "check", "--config", file, "https://a.test/")
-		if left, err := os.ReadDir(env.get("HOME")); err != nil || len(left) > 0 {
-			t.Errorf("%v %v", left, err)
-		}
-	})
 }

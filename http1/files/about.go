@@ -12,16 +12,16 @@ const Immutable = "public, max-age=31536000, immutable"
 type Rule struct {
 	Glob         Glob
 	CacheControl string // the field's value (RFC 9111 §5.2); "" says nothing about it
-	Attachment   bool   // browsers save the file and do not show it (RFC 6266)
+	Attachment   bool   // browsers save the file and do not show it (RFC 6266); here the glob's letters match in either case
 }
 
 // An about is what a file's name says of it, whatever is in it.
 type about struct {
 	contentType  string
 	cacheControl string
-	attachment   bool
-	dense        bool // it is compressed already
-	texty        bool // it is worth compressing
+	disposition  string // the field's value, "" for none
+	dense        bool   // it is compressed already
+	texty        bool   // it is worth compressing
 }
 
 // about is what the name says. Of the rules for it, each field takes the first that speaks
@@ -30,13 +30,13 @@ func (h *Handler) about(name string) *about {
 	a := &about{contentType: contentType(name)}
 	a.dense, a.texty = density(a.contentType)
 	for _, rule := range h.rules {
-		if (rule.CacheControl == "" || a.cacheControl != "") && (!rule.Attachment || a.attachment) || !rule.Glob.Match(name) {
-			continue
-		}
-		if a.cacheControl == "" {
+		if rule.CacheControl != "" && a.cacheControl == "" && rule.Glob.Match(name) {
 			a.cacheControl = rule.CacheControl
 		}
-		a.attachment = a.attachment || rule.Attachment
+		// A name that browsers may see run is not to get by in capitals.
+		if rule.Attachment && a.disposition == "" && rule.Glob.match(name, true) {
+			a.disposition = attachmentOf(name)
+		}
 	}
 	return a
 }
@@ -77,6 +77,9 @@ var denseOrTexty = map[string]bool{
 	"application/toml":              true,
 	"application/wasm":              true,
 	"application/rtf":               true,
+	"application/x-ndjson":          true,
+	"application/jsonl":             true,
+	"application/x-pem-file":        true,
 	"application/vnd.apple.mpegurl": true,
 	"audio/wav":                     true,
 	"font/ttf":                      true,

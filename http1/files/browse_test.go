@@ -188,18 +188,26 @@ func TestFallback(t *testing.T) {
 		status                 int
 	}{
 		{"a browser that goes there", "GET", "/users/7", []string{"Accept", browser, "Sec-Fetch-Mode", "navigate"}, 200},
-		{"HEAD", "HEAD", "/users/7", nil, 200},
+		{"HEAD", "HEAD", "/users/7", []string{"Accept", browser}, 200},
 		{"a browser of old, and with a query", "GET", "/users/7?tab=a.b", []string{"Accept", browser}, 200},
-		{"curl", "GET", "/users/7", []string{"Accept", "*/*"}, 200},
-		{"a path with a slash at its end", "GET", "/users/", nil, 200},
-		{"a directory without an index", "GET", "/bare/", nil, 200},
-		{"a dot in another part", "GET", "/v1.2/users", nil, 200},
+		{"a program that takes anything", "GET", "/users/7", []string{"Accept", "*/*"}, 404},
+		{"one that says nothing", "GET", "/users/7", nil, 404},
+		{"what programs look for", "GET", "/.well-known/change-password", []string{"Accept", browser, "Sec-Fetch-Mode", "navigate"}, 404},
+		{"an encoded slash", "GET", "/files/a%2Fb", []string{"Accept", browser}, 200},
+		{"an empty part", "GET", "/a//b", []string{"Accept", browser}, 200},
+		{"a part that begins with a dot", "GET", "/.drafts/7", []string{"Accept", browser}, 200},
+		{"an encoded dotfile", "GET", "/a%2F%2Eenv", []string{"Accept", browser}, 404},
+		{"a broken escape", "GET", "/a%2", []string{"Accept", browser}, 404},
+		{"an encoded slash, fetched", "GET", "/files/a%2Fb", nil, 404},
+		{"a path with a slash at its end", "GET", "/users/", []string{"Accept", browser}, 200},
+		{"a directory without an index", "GET", "/bare/", []string{"Accept", browser}, 200},
+		{"a dot in another part", "GET", "/v1.2/users", []string{"Accept", browser}, 200},
 		{"a script that fetches", "GET", "/users/7", []string{"Accept", "*/*", "Sec-Fetch-Mode", "cors"}, 404},
 		{"an image", "GET", "/users/7", []string{"Accept", browser, "Sec-Fetch-Mode", "no-cors"}, 404},
 		{"a program that wants JSON", "GET", "/users/7", asJSON, 404},
 		{"one that takes no HTML", "GET", "/users/7", []string{"Accept", "image/*"}, 404},
-		{"a file that is missing", "GET", "/app.js", nil, 404},
-		{"a dotfile", "GET", "/.env", nil, 404},
+		{"a file that is missing", "GET", "/app.js", []string{"Accept", browser}, 404},
+		{"a dotfile", "GET", "/.env", []string{"Accept", browser}, 404},
 		{"a path that is none", "GET", "//", nil, 404},
 		{"POST", "POST", "/users/7", nil, 405},
 		{"what is there", "GET", "/docs/", nil, 200},
@@ -221,8 +229,8 @@ func TestFallback(t *testing.T) {
 		})
 	}
 	t.Run("it has its validators", func(t *testing.T) {
-		tag := do(h, "GET", "/users/7").Get("ETag")
-		if r := do(h, "GET", "/users/8", "If-None-Match", tag); r.Status != 304 || tag == "" {
+		tag := do(h, "GET", "/users/7", "Accept", browser).Get("ETag")
+		if r := do(h, "GET", "/users/8", "Accept", browser, "If-None-Match", tag); r.Status != 304 || tag == "" {
 			t.Errorf("%d for %s", r.Status, tag)
 		}
 	})
@@ -231,10 +239,10 @@ func TestFallback(t *testing.T) {
 		if got := entriesOf(t, do(h, "GET", "/bare/", asJSON...)); got != "page.html" {
 			t.Error(got)
 		}
-		expect(t, do(h, "GET", "/none/"), 200, "home")
+		expect(t, do(h, "GET", "/none/", "Accept", browser), 200, "home")
 	})
 	t.Run("a page that has gone is a 404 without its fields", func(t *testing.T) {
-		r := do(s.fresh(Options{SPA: "gone.html"}), "GET", "/users/7")
+		r := do(s.fresh(Options{SPA: "gone.html"}), "GET", "/users/7", "Accept", browser)
 		expect(t, r, 404, "404 Not Found\n")
 		expectField(t, r, "Cache-Control", "")
 	})

@@ -3,14 +3,19 @@ package files
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 const (
 	// checkEvery is how long what is in memory is believed without a look at the disk.
 	checkEvery = time.Second
+
+	// staleFor is how long it is believed while there is no descriptor for a look.
+	staleFor = 30 * time.Second
 
 	// cachedFileBytes is how large a file in a cache may be: above it sendfile costs less
 	// than the memory.
@@ -24,7 +29,8 @@ const (
 // several. A file that was not asked for since the last round goes first. What is kept is
 // compared with the disk by whoever asks for it more than a second after the last look: the
 // file is opened by its name again, so that one that was replaced, rewritten, removed or
-// made unreadable is served for at most a second more.
+// made unreadable is served for at most a second more; for half a minute while the system has no
+// descriptors left to look.
 type Cache struct {
 	limitBytes int64
 
@@ -57,9 +63,19 @@ type entry struct {
 	used    atomic.Bool // since the hand came by
 }
 
-func (e *entry) fresh(now time.Time) bool {
-	age := now.UnixNano() - e.checked.Load()
-	return 0 <= age && age < int64(checkEvery) // a clock that was set back proves nothing
+func (e *entry) fresh(now time.Time) bool { return e.age(now) < checkEvery }
+
+// age is how long ago the disk was asked. A clock that was set back proves nothing: long ago.
+func (e *entry) age(now time.Time) time.Duration {
+	if age := now.UnixNano() - e.checked.Load(); age >= 0 {
+		return time.Duration(age)
+	}
+	return math.MaxInt64
+}
+
+// exhausted tells the system's want of descriptors or memory from what the disk says of a file.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 // get is the entry for that key, nil without one.
@@ -130,6 +146,17 @@ func (c *Cache) forget(key cacheKey) {
 	c.drop(c.entries[key])
 }
 
+// forgetAll drops all entries of a keeper.
+func (c *Cache) forgetAll(of *keeper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if key.of == of {
+			c.drop(e)
+		}
+	}
+}
+
 // drop takes an entry out, if it is in. The caller holds c.mu.
 func (c *Cache) drop(e *entry) {
 	if e == nil || e.place < 0 {
@@ -174,8 +201,10 @@ func (k *keeper) find(name string, absence bool) (*file, error) {
 	case err != nil && absence && errors.Is(err, fs.ErrNotExist):
 		k.keep(key, nil, now)
 		return nil, err
+	case err != nil && e != nil && e.file != nil && exhausted(err) && e.age(now) < staleFor:
+		return e.file, nil
 	case err != nil:
-		if e != nil {
+		if e != nil && !exhausted(err) {
 			k.cache.forget(key)
 		}
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,6 +183,20 @@ func TestCacheInvalidation(t *testing.T) {
 		h.later(-checkEvery)
 		expect(t, h.get("/f"), 403, "403 Forbidden\n") // it was dropped
 	})
+	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		t.Run("without a look, for "+want.Error(), func(t *testing.T) {
+			h := newHoard(t, map[string]string{"f": "old"}, 1<<20)
+			expect(t, h.get("/f"), 200, "old")
+			disk := h.disk.(*keeper).opener
+			h.disk.(*keeper).opener = failing{tree{h.root}, want}
+			h.later(staleFor - 1)
+			expect(t, h.get("/f"), 200, "old")
+			h.later(1)
+			expect(t, h.get("/f"), 503, "503 Service Unavailable\n")
+			h.disk.(*keeper).opener = disk
+			expect(t, h.get("/f"), 200, "old")
+		})
+	}
 	t.Run("a clock that is set back trusts nothing", func(t *testing.T) {
 		h := newHoard(t, map[string]string{"f": "old"}, 1<<20)
 		expect(t, h.get("/f"), 200, "old")

@@ -115,8 +115,9 @@ func TestChangeWhileSent(t *testing.T) {
 		{"removed", pieceBytes, func(s *site) { s.must(os.Remove(s.path("f"))) }, false},
 		{"replaced", pieceBytes, func(s *site) { s.write("g", newLarge); s.must(os.Rename(s.path("g"), s.path("f"))) }, false},
 		{"made unreadable", pieceBytes, func(s *site) { s.must(os.Chmod(s.path("f"), 0)) }, false},
-		{"appended to", pieceBytes, func(s *site) { s.append("f", "more") }, false},
-		{"appended to at the end", largeEnd, func(s *site) { s.append("f", "more") }, false},
+		{"appended to", pieceBytes, func(s *site) { s.append("f", "more") }, true},
+		{"appended to at the end", largeEnd, func(s *site) { s.append("f", "more") }, true},
+		{"rewritten by something longer that begins alike", pieceBytes, func(s *site) { s.rewrite("f", oldLarge[:pieceBytes]+newLarge) }, true},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			s := newSite(t, map[string]string{"f": oldLarge})
@@ -131,6 +132,67 @@ func TestChangeWhileSent(t *testing.T) {
 			}
 			if s.log.lines("file=f", errChanged.Error()) != 1 {
 				t.Errorf("logged: %s", s.log.all.String())
+			}
+		})
+	}
+}
+
+// A file that changed in the last minute is judged by what it holds, not by its times.
+func TestChangeOfAHotFileWhileSent(t *testing.T) {
+	for _, c := range []struct {
+		clause string
+		from   int64
+		change func(s *site)
+		cut    bool
+	}{
+		{"appended to", pieceBytes, func(s *site) { s.append("f", "more") }, false},
+		{"appended to at the end", largeEnd, func(s *site) { s.append("f", "more") }, false},
+		{"touched", pieceBytes, func(s *site) { s.must(os.Chtimes(s.path("f"), written, written.Add(time.Hour))) }, false},
+		{"rewritten by what comes out the same", pieceBytes, func(s *site) { s.rewrite("f", oldLarge) }, false},
+		{"rewritten by something longer that begins alike", pieceBytes, func(s *site) { s.rewrite("f", oldLarge[:pieceBytes]+newLarge) }, true},
+		{"rewritten with size and times restored", pieceBytes, func(s *site) { s.write("f", newLarge) }, true},
+		{"rewritten behind the middle", 2 * pieceBytes, func(s *site) { s.rewrite("f", oldLarge[:8*pieceBytes]+newLarge) }, true},
+		{"truncated", pieceBytes, func(s *site) { s.must(os.Truncate(s.path("f"), 1)) }, true},
+	} {
+		t.Run(c.clause, func(t *testing.T) {
+			s := newSite(t, map[string]string{"f": oldLarge})
+			hashed := false // the first reads are those for the hash
+			change := once(c.from, func() { c.change(s) })
+			h := newHandler(restless{tree{s.root}, nil, func(at int64) error {
+				if hashed {
+					return change(at)
+				}
+				hashed = at == largeEnd
+				return nil
+			}}, Options{}, func() time.Time { return written.Add(hotFor - 1) })
+			r := do(h, "GET", "/f")
+			if !c.cut {
+				expect(t, r, 200, oldLarge)
+			} else if !r.Cut || r.Status != 200 || len(r.Content) >= largeBytes {
+				t.Errorf("answered %d, cut %v, %d bytes", r.Status, r.Cut, len(r.Content))
+			}
+		})
+	}
+	t.Run("between the hash and the head it starts over", func(t *testing.T) {
+		s := newSite(t, map[string]string{"f": oldLarge})
+		h := newHandler(restless{tree{s.root}, nil, once(largeEnd, func() { s.rewrite("f", newLarge) })}, Options{},
+			func() time.Time { return written.Add(time.Second) })
+		expect(t, do(h, "GET", "/f"), 200, newLarge)
+	})
+	for change, cut := range map[string]bool{oldLarge + "more": false, oldLarge[:5*pieceBytes] + newLarge: true} {
+		t.Run("in ranges", func(t *testing.T) {
+			s := newSite(t, map[string]string{"f": oldLarge})
+			hashed := false
+			h := newHandler(restless{tree{s.root}, nil, func(at int64) error {
+				if hashed && at > 1 {
+					hashed = false
+					s.rewrite("f", change)
+				}
+				hashed = hashed || at == 300_000
+				return nil
+			}}, Options{}, func() time.Time { return written.Add(time.Second) })
+			if r := do(h, "GET", "/f", "Range", "bytes=1-9,100000-200000,300000-"); r.Cut != cut || r.Status != 206 {
+				t.Errorf("answered %d, cut %v", r.Status, r.Cut)
 			}
 		})
 	}
@@ -190,7 +252,7 @@ func TestChangeBeforeTheHead(t *testing.T) {
 		s := newSite(t, map[string]string{"f": "old"})
 		n := 0
 		h := newHandler(restless{tree{s.root}, func(string) {
-			if n++; n < sendAttempts {
+			if n++; n < 3 {
 				s.append("f", "+")
 			}
 		}, nil}, Options{}, s.now)

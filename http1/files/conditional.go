@@ -16,6 +16,7 @@ type field struct {
 // asked is what a request wants to know before it wants content (RFC 9110 §13, §14.2).
 type asked struct {
 	head              bool
+	varies            bool // other requests get other representations of the same date
 	ifMatch           field
 	ifUnmodifiedSince field
 	ifNoneMatch       field
@@ -81,7 +82,8 @@ func (a asked) fresh(v validators, now time.Time) bool {
 }
 
 // continues is step 5: the part that the client has is of this very file. A date counts
-// when it is the same to the second, and that second was over (RFC 9110 §13.1.5).
+// when it is the same to the second, and that second was over (RFC 9110 §13.1.5). It says
+// nothing where several codings have it in common (§8.8.1).
 func (a asked) continues(v validators, now time.Time) bool {
 	if !a.ifRange.sent {
 		return true
@@ -90,7 +92,7 @@ func (a asked) continues(v validators, now time.Time) bool {
 		return rest == "" && strongly(tag, v.etag)
 	}
 	t, ok := parseDate(a.ifRange.value, now)
-	return ok && v.settled && t.Equal(v.modified)
+	return ok && !a.varies && v.settled && t.Equal(v.modified)
 }
 
 // strongly is the comparison under which only equal bytes are equal, weakly the one for

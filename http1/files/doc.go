@@ -31,17 +31,23 @@
 // and the modification time in nanoseconds, equal on every replica that unpacked the same
 // files; it says nothing about the inode for that reason. It is weak while the file is
 // younger than its filesystem's clock can tell two writes apart (50 ms, or 2 s where times are
-// whole seconds), since a rewrite of the same size could then hide. A file whose time is not
-// after 1980-01-02, the constants of reproducible builds, has no validator at all: two
-// deployments would carry the same one. Last-Modified is left out while it would lie in
+// whole seconds), since a rewrite of the same size could then hide. A time not after 1980-01-02,
+// or at a full quarter of an hour to the nanosecond, is taken for the constant of a reproducible build, which two
+// deployments share: such a file has a tag by content, none beyond 64 MiB, and no Last-Modified.
+// A constant of one's own (SOURCE_DATE_EPOCH) cannot be told from a time: for those there is
+// [ETagByContent]. Last-Modified is left out while it would lie in
 // the future (RFC 9110 §8.8.2.1).
 //
 // A file that changes while it is sent never makes a wrong 200. The first 32 KiB are
 // read, and the file looked at again, before the head goes out: a change there starts
-// over, three times at most, and then is 503. The last 32 KiB go out only if the file is
-// still what it was: otherwise the response ends short of its length and the server cuts the connection.
-// A file that only grew, its beginning unchanged, is sent up to the length it had.
-// What stays unseen is a rewrite that leaves both the size and the time as they were.
+// over, ten times at most, and then is 503. The last 32 KiB go out only if the file is
+// still what it was, by its size, its time and, on Linux, its inode's time of change: otherwise
+// the response ends short of its length and the server cuts the connection. That it grew is a
+// change too. To be removed, replaced, or given another mode or owner is none; to be renamed away is,
+// since the inode does not tell it from a rewrite with the time restored. A file that changed in the
+// last minute, such as a log, is read twice where up to 16 MiB of it are sent: once before the
+// head for a hash, and once for sending. It may grow meanwhile, and is cut only if the hashes differ.
+// What stays unseen is a rewrite that leaves size and times as they were.
 //
 // Cache-Control is what the rules say, the first one that is for the file. Without a rule
 // it is not set: how long a browser may reuse a file without asking is the site's to say,
@@ -49,6 +55,11 @@
 //
 // Texts are declared to be UTF-8, and content types come from a table of this package,
 // never from the machine's.
+//
+// # A root that moves
+//
+// [New] serves below the directory that was opened, wherever it is moved to. [Follow] serves below a
+// path, which is how releases are switched: see [Directory].
 //
 // # In which coding
 //
@@ -81,8 +92,8 @@
 //
 // With [Options.SPA] an address that names no file, and whose last part has no dot, is answered
 // with that page and status 200 when a person goes there: Sec-Fetch-Mode is navigate, or there
-// is none and Accept takes HTML and does not ask for JSON. What a script fetches, and a file
-// that is missing, stays 404. The page goes out with its validators and
+// is none and Accept names text/html and does not ask for JSON. What a script fetches, a file
+// that is missing, and what is below .well-known/, stays 404. The page goes out with its validators and
 // with no-cache, whatever the rules say of its file.
 //
 // # Errors

@@ -42,6 +42,33 @@ func (h *Handler) encode(w *http1.Response, rep *representation, n negotiation) 
 	return done, err
 }
 
+// knows settles for a form of a large file that the client says it has, if that is one that it accepts: the
+// answer is 304 or a HEAD's, and takes no encoder. So it is whether or not one is free.
+func (h *Handler) knows(r *http1.Request, name string, rep *representation, n negotiation) (known bool, err error) {
+	list, sent := r.Lookup("If-None-Match")
+	if !sent || rep.error || rep.file.size <= cachedFileBytes {
+		return false, nil
+	}
+	v, err := h.tags(r, name, rep.source, h.now())
+	if err != nil || v.etag == "" {
+		return false, err
+	}
+	for _, c := range append(live[:], coding.Identity) {
+		if !n.accepted.Accepts(c) {
+			continue
+		}
+		tag := v.etag
+		if c != coding.Identity {
+			tag = taggedWith(tag, c, true)
+		}
+		if listed(list, tag, weakly) {
+			rep.coding, rep.live = c, c != coding.Identity
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // encodeWhole encodes a small file in memory, which gives it a length that HEAD can tell. A
 // file in a cache is encoded once.
 func (h *Handler) encodeWhole(rep *representation, c coding.Coding, must bool) (done bool, err error) {
@@ -97,7 +124,7 @@ func sendEncoded(w *http1.Response, r *http1.Request, p *page) error {
 	}
 	s := sender{w: w, f: p.file}
 	defer s.release()
-	if err := s.first(span{0, p.file.size}); err != nil {
+	if err := s.first(p.parts, p.hot); err != nil {
 		return err
 	}
 	p.begin(w)

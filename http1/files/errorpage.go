@@ -26,18 +26,25 @@ func (h *Handler) sorry(w *http1.Response, r *http1.Request, status int) {
 	if status == 406 {
 		w.Add("Vary", "Accept-Encoding")
 	}
-	text := statusTexts[status]
-	if media.PrefersJSON(r.Field("Accept")) {
-		w.Text(status, `{"status":`+strconv.Itoa(status)+`,"title":"`+text+`"}`+"\n")
-		w.Set("Content-Type", "application/problem+json")
-		return
-	}
-	for _, name := range h.errorPages(status) {
-		if h.errorPage(w, r, status, name) {
-			return
+	if !media.PrefersJSON(r.Field("Accept")) {
+		for _, name := range h.errorPages(status) {
+			if h.errorPage(w, r, status, name) {
+				return
+			}
 		}
 	}
-	w.Text(status, strconv.Itoa(status)+" "+text+"\n")
+	plainly(w, r, status)
+}
+
+// plainly answers with an error without a page.
+func plainly(w *http1.Response, r *http1.Request, status int) {
+	text := statusTexts[status]
+	if !media.PrefersJSON(r.Field("Accept")) {
+		w.Text(status, strconv.Itoa(status)+" "+text+"\n")
+		return
+	}
+	w.Text(status, `{"status":`+strconv.Itoa(status)+`,"title":"`+text+`"}`+"\n")
+	w.Set("Content-Type", "application/problem+json")
 }
 
 // errorPages are the names of the files for a status, the first there is counts. Those for
@@ -64,6 +71,7 @@ func (h *Handler) errorPage(w *http1.Response, r *http1.Request, status int, nam
 	defer f.Close()
 	rep := h.asItIs(name, f)
 	defer rep.close(f)
+	rep.error = true
 	rep.about = &about{contentType: rep.about.contentType, dense: rep.about.dense, texty: rep.about.texty}
 	_ = h.negotiate(w, r, name, rep) // an error leaves it as it is
 	if err = send(w, r, newPage(status, nil, rep)); err != nil && w.Committed() {

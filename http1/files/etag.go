@@ -19,6 +19,16 @@ const (
 // stamp all files with 0, 1 or zip's epoch, 1980-01-01 in some time zone.
 var constantTimes = time.Date(1980, 1, 2, 0, 0, 0, 0, time.UTC)
 
+// constantStep is what divides the later constants: midnights in any time zone (Gradle's
+// 1980-02-01, Bazel's 2010-01-01, 2000-01-01), and npm's 1985-10-26T08:15:00Z.
+const constantStep = 15 * time.Minute
+
+// constant tells a time that builds stamp on all that they make, so that two states of a file
+// share it. Of other files, one in 900 with whole seconds has such a time, and costs a hash.
+func constant(modified time.Time) bool {
+	return modified.Before(constantTimes) || modified.Equal(modified.Truncate(constantStep))
+}
+
 // validators are what tells one state of a file from another (RFC 9110 §8.8).
 type validators struct {
 	etag     string    // as it is sent; "" for none
@@ -29,7 +39,7 @@ type validators struct {
 
 // validatorsOf describes a file of that size and modification time.
 func validatorsOf(size int64, modified, now time.Time) validators {
-	if modified.Before(constantTimes) {
+	if constant(modified) {
 		return validators{}
 	}
 	v := validators{etag: entityTag(size, modified, now.Sub(modified) < clockOf(modified))}

@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// Lengths of what {hash} stands for, in characters: shorter ones are words too often.
-const (
-	hashLeast = 8
-	hashMost  = 64
-)
-
 // globBytes is how long a glob may be.
 const globBytes = 1024
 
@@ -23,9 +17,12 @@ var (
 
 // A Glob is a pattern for names of files below the root, such as "*.css", "assets/**" or
 // "*.{hash}.js". "?" is one character that is no slash, "*" any number of those, "**" any
-// characters at all, and {hash} 8 to 64 letters, digits, "-" and "_" with a digit and a
-// letter among them: what a build tool puts into a name that changes with the content. A
-// date is none. A pattern without a slash is for the last segment alone, wherever it is;
+// characters at all, and {hash} what a build tool puts into a name that changes with the
+// content, in 8 to 64 characters: hexadecimal digits of one case, a digit and a letter among them;
+// letters, digits, "-" and "_" with a small letter, a digit, and a capital behind the first
+// character; small letters and digits, with digits at two places; or just 8 of these without a digit,
+// or capitals and digits alone. A date is none, nor is a word with a number behind it; a
+// word of 8 letters like DataGrid cannot be told from a hash. A pattern without a slash is for the last segment alone, wherever it is;
 // one with a slash, maybe a leading one, is for the whole name. Letters match as they are.
 type Glob struct {
 	text   string
@@ -83,19 +80,44 @@ func (g Glob) String() string { return g.text }
 // Match tells whether the pattern is for the file of that slash-separated name. It takes
 // no more steps than pattern times name, times 64 for each {hash}: no pattern makes a name
 // expensive.
-func (g Glob) Match(name string) bool {
+func (g Glob) Match(name string) bool { return g.match(name, false) }
+
+// match is Match, or with fold the same whatever the case of ASCII letters.
+func (g Glob) match(name string, fold bool) bool {
 	if !g.whole {
 		name = name[strings.LastIndexByte(name, '/')+1:]
+	}
+	if fold {
+		name = lowered(name)
 	}
 	reached := make([]bool, len(name)+1) // the places behind what has matched so far
 	next := make([]bool, len(name)+1)
 	reached[0] = true
 	for _, t := range g.tokens {
 		clear(next)
+		if fold && t.kind == globChar {
+			t.char = lower(t.char)
+		}
 		t.step(reached, next, name)
 		reached, next = next, reached
 	}
 	return reached[len(name)]
+}
+
+// lower is a byte with ASCII capitals made small, lowered the same of a name.
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c |= 0x20
+	}
+	return c
+}
+
+func lowered(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return string(b)
 }
 
 // step goes on from every place that was reached.
@@ -128,17 +150,9 @@ func (t globToken) step(from, to []bool, name string) {
 
 // hashEnds marks where a hash that begins at i may end.
 func hashEnds(to []bool, name string, i int) {
-	digit, letter := false, false
-	for n := 1; n <= hashMost && i+n <= len(name); n++ {
-		switch c := name[i+n-1]; {
-		case '0' <= c && c <= '9':
-			digit = true
-		case 'a' <= c|0x20 && c|0x20 <= 'z':
-			letter = true
-		case c != '-' && c != '_':
-			return
-		}
-		if n >= hashLeast && digit && letter {
+	var h hashed
+	for n := 1; n <= hashMost && i+n <= len(name) && h.add(name[i+n-1]); n++ {
+		if h.isHash() {
 			to[i+n] = true
 		}
 	}

@@ -27,8 +27,8 @@ func TestGlob(t *testing.T) {
 		{"**/old/*", "a/old/b a/b/old/c", "old/b a/old/b/c"},
 		{"**", "a a/b/c", ""},
 		{"*a*b*", "ab xaxbx aabb dir/ab", "ba a b"},
-		{"*.{hash}.js", "app.3f2a9c1b.js a.b.abcdefg1.js jquery.3f2a9c1b.more4567.js", "app.3f2a9c1.js app.bundlexyz.js app.20240101.js app.js report.3f2a 9c1b.js"},
-		{"*-{hash}.*", "index-BxY12abc.js index-a_b-c_d-1.css x-y-BxY12abc.js", "index-BxYabcde.js index-2024-01-01.pdf"},
+		{"*.{hash}.js", "app.3f2a9c1b.js a.b.abcdefa1.js app.3F2A9C1B.js app.4f7kq2zx.js", "app.3f2a9c1.js app.bundlexyz.js app.20240101.js app.js report.3f2a 9c1b.js app.bundlexy12.js"},
+		{"*-{hash}.*", "index-BxY12abc.js index-DiwrgTda.js chunk-ABCDEFGH.js chunk-7QZKM3XA.js index-a_B-c_d-1.css x-y-BxY12abc.js index-Bx-Y_abc.js", "report-customer42.js index-2024-01-01.pdf page-two-2.js report-Customer.js report-customer.js report-CUSTOMERS.js report-customerPortal.js"},
 		{"{hash}", "0a1b2c3d", "0a1b2c3 0a1b2c3d.js"},
 	} {
 		g := glob(t, c.pattern)
@@ -106,7 +106,24 @@ func TestRules(t *testing.T) {
 		expectField(t, r, "Cache-Control", Immutable)
 	})
 	t.Run("one for each field", func(t *testing.T) {
-		expectField(t, s.get("/paper.pdf"), "Content-Disposition", "attachment")
+		expectField(t, s.get("/paper.pdf"), "Content-Disposition", `attachment; filename="paper.pdf"`)
 		expectField(t, s.get("/"), "Content-Disposition", "")
 	})
+}
+
+// A rule that keeps browsers from running a file is not passed by in another case.
+func TestAttachmentInAnyCase(t *testing.T) {
+	s := newSite(t, map[string]string{"UP.HTML": "x", "d/Über \"1\".Html": "x", "\xff.html": "x", "A.CSS": "x"})
+	s = s.with(Options{Rules: []Rule{{Glob: glob(t, "*.html"), Attachment: true}, {Glob: glob(t, "*.css"), CacheControl: "no-cache"}}})
+	for target, want := range map[string]string{
+		"/UP.HTML":                    `attachment; filename="UP.HTML"`,
+		"/d/%C3%9Cber%20%221%22.Html": `attachment; filename="_ber _1_.Html"; filename*=UTF-8''%C3%9Cber%20%221%22.Html`,
+		"/%FF.html":                   `attachment; filename="_.html"`,
+		"/A.CSS":                      "",
+	} {
+		r := s.get(target)
+		expect(t, r, 200, "x")
+		expectField(t, r, "Content-Disposition", want)
+		expectField(t, r, "Cache-Control", "") // whose globs match letters as they are
+	}
 }

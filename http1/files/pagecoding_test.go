@@ -88,13 +88,13 @@ func TestApplicationIsCoded(t *testing.T) {
 	s := paged(t).with(Options{SPA: "index.html", Encoders: coding.NewEncoders(1), Cache: NewCache(1 << 20),
 		Rules: []Rule{{Glob: mustGlob(t, "*.html"), CacheControl: "max-age=60"}}})
 	for range 2 { // from the disk, from memory
-		r := s.get("/users/7", "Accept-Encoding", "gzip")
+		r := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "gzip")
 		if r.Status != 200 || unzipped(t, r.Content) != prose {
 			t.Errorf("answered %d, %q", r.Status, brief(r.Content))
 		}
 		expectField(t, r, "Cache-Control", "no-cache")
 		expectField(t, r, "Vary", "Accept, Sec-Fetch-Mode|Accept-Encoding")
-		again := s.get("/users/7", "Accept-Encoding", "gzip", "If-None-Match", r.Get("ETag"))
+		again := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "gzip", "If-None-Match", r.Get("ETag"))
 		if again.Status != 304 {
 			t.Errorf("answered %d", again.Status)
 		}
@@ -104,7 +104,7 @@ func TestApplicationIsCoded(t *testing.T) {
 		expectField(t, s.get("/index.html"), "Cache-Control", "max-age=60")
 	})
 	t.Run("who takes no form of it is told so", func(t *testing.T) {
-		r := s.get("/users/7", "Accept-Encoding", "*;q=0")
+		r := s.get("/users/7", "Accept", "text/html", "Accept-Encoding", "*;q=0")
 		expect(t, r, 406, "406 Not Acceptable\n")
 		expectField(t, r, "Vary", "Accept, Sec-Fetch-Mode|Accept-Encoding")
 	})
@@ -138,4 +138,13 @@ func TestListingIsCoded(t *testing.T) {
 		defer e.Release()
 		expect(t, s.get("/bare/", "Accept-Encoding", "gzip"), 200, string(plain.Content))
 	})
+}
+
+// A condition is about what is missing, not about the page that says so (RFC 9110 §13.2.1).
+func TestLargeErrorPageHasNoConditions(t *testing.T) {
+	s := newSite(t, map[string]string{"404.html": volume}).with(Options{Encoders: coding.NewEncoders(1)})
+	r := s.get("/missing", "Accept-Encoding", "gzip", "If-None-Match", "*")
+	if r.Status != 404 || unzipped(t, r.Content) != volume {
+		t.Errorf("answered %d, %d bytes", r.Status, len(r.Content))
+	}
 }

@@ -35,6 +35,8 @@ type representation struct {
 	coding  coding.Coding
 	vary    bool            // another request may get another one
 	live    bool            // encoded on the fly: there are no ranges of it
+	error   bool            // the page of an error, to which no condition applies
+	hot     bool            // the file may well change while it is sent
 	encoder *coding.Encoder // of one that is encoded while it is sent; nil for HEAD
 }
 
@@ -58,6 +60,7 @@ func (h *Handler) represent(w *http1.Response, r *http1.Request, name string, f 
 		rep.close(f)
 		return nil, err
 	}
+	rep.hot = now.Sub(rep.source.modified) < hotFor
 	if rep.coding != coding.Identity {
 		rep.tags.etag = taggedWith(rep.tags.etag, rep.coding, rep.live)
 	}
@@ -84,17 +87,32 @@ func (h *Handler) negotiate(w *http1.Response, r *http1.Request, name string, re
 	n := negotiation{accepted: coding.Parse(value), ranged: r.Method() == "GET" && r.FieldView("Range") != nil, head: r.Method() == "HEAD"}
 	n.must = !n.accepted.Accepts(coding.Identity)
 	rep.vary = rep.vary || n.must
+	if rep.file.size > cachedFileBytes && r.Proto() == "HTTP/1.0" {
+		worth = false // it would end with the connection, whole or not
+	}
 	n.live = worth && !n.ranged || n.must && h.encoders != nil
 	if !rep.vary {
 		return nil
 	}
-	if h.precompressed && !rep.about.dense && h.takeSibling(name, rep, n) {
-		return nil
+	var next second
+	if h.precompressed && !rep.about.dense {
+		var taken bool
+		if taken, next = h.takeSibling(name, rep, n); taken {
+			return nil
+		}
+		defer next.close()
 	}
 	if n.live {
+		n.must = n.must && next.file == nil
+		if known, err := h.knows(r, name, rep, n); known || err != nil {
+			return err
+		}
 		if done, err := h.encode(w, rep, n); done || err != nil {
 			return err
 		}
+	}
+	if next.take(rep) {
+		return nil
 	}
 	if n.must {
 		return errUnacceptable
@@ -109,71 +127,4 @@ type negotiation struct {
 	live     bool // it may get what is encoded on the fly
 	ranged   bool
 	head     bool
-}
-
-// takeSibling makes a precompressed file the content, if the client likes one best among
-// those and what can be made on the fly.
-func (h *Handler) takeSibling(name string, rep *representation, n negotiation) bool {
-	var found [coding.Gzip + 1]*file
-	offers := make([]coding.Coding, 0, len(siblings)+len(live))
-	for _, c := range siblings {
-		if !n.accepted.Accepts(c) {
-			continue
-		}
-		if s, ok := h.sibling(name, c, rep.source); ok {
-			found[c], offers = s, append(offers, c)
-		}
-	}
-	if n.live {
-		offers = append(offers, live[:]...)
-	}
-	best, ok := n.accepted.Choose(offers...)
-	taken := ok && found[best] != nil
-	for c, s := range found {
-		switch {
-		case s == nil:
-		case taken && coding.Coding(c) == best:
-			rep.source, rep.file, rep.coding = s, s, best
-		default:
-			_ = s.Close()
-		}
-	}
-	return taken
-}
-
-// anySibling tells whether there is a precompressed form of a file, whoever may like it.
-func (h *Handler) anySibling(name string, f *file) bool {
-	for _, c := range siblings {
-		if s, ok := h.sibling(name, c, f); ok {
-			_ = s.Close()
-			return true
-		}
-	}
-	return false
-}
-
-// sibling is the file that holds f in that coding. One that is older than f holds an older
-// state and counts as none, as does one that cannot be served.
-func (h *Handler) sibling(name string, c coding.Coding, f *file) (*file, bool) {
-	if name += c.Extension(); len(name) > nameBytes {
-		return nil, false
-	}
-	s, err := h.openUsuallyAbsent(name)
-	if err != nil {
-		return nil, false
-	}
-	if s.modified.Before(f.modified) {
-		_ = s.Close()
-		return nil, false
-	}
-	return s, true
-}
-
-// openUsuallyAbsent opens a file that is looked for on behalf of others, which clients cannot
-// name at will.
-func (h *Handler) openUsuallyAbsent(name string) (*file, error) {
-	if k, ok := h.disk.(*keeper); ok {
-		return k.openUsuallyAbsent(name)
-	}
-	return h.disk.open(name)
 }

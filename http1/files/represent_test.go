@@ -257,6 +257,18 @@ func TestEncodersBusy(t *testing.T) {
 				t.Errorf("the tag is %s", r.Get("ETag"))
 			}
 		})
+		t.Run("and 304 for who has a form of it, "+target, func(t *testing.T) {
+			if target == "/plain.txt" {
+				return // which is encoded in no time
+			}
+			plain := s.get(target).Get("ETag")
+			for _, tag := range []string{plain, taggedWith(plain, coding.Gzip, true), taggedWith(plain, coding.Zstd, true)} {
+				r := s.get(target, "Accept-Encoding", "gzip, zstd", "If-None-Match", tag)
+				expect(t, r, 304, "")
+				expectField(t, r, "ETag", tag)
+			}
+			expect(t, s.get(target, "Accept-Encoding", "gzip", "If-None-Match", taggedWith(plain, coding.Zstd, true)), 200, content)
+		})
 		t.Run("is 503 for who takes nothing else, "+target, func(t *testing.T) {
 			r := s.get(target, "Accept-Encoding", "gzip, identity;q=0")
 			expect(t, r, 503, "503 Service Unavailable\n")
@@ -286,7 +298,8 @@ func TestChangeWhileEncoded(t *testing.T) {
 		{"rewritten", pieceBytes, func(s *site) { s.rewrite("f.txt", strings.ToUpper(volume)) }, true},
 		{"rewritten at the end", int64(len(volume)) - 1 - pieceBytes, func(s *site) { s.rewrite("f.txt", strings.ToUpper(volume)) }, true},
 		{"removed", pieceBytes, func(s *site) { s.must(os.Remove(s.path("f.txt"))) }, false},
-		{"appended to", pieceBytes, func(s *site) { s.append("f.txt", "more") }, false},
+		{"appended to", pieceBytes, func(s *site) { s.append("f.txt", "more") }, true},
+		{"rewritten by something longer that begins alike", pieceBytes, func(s *site) { s.rewrite("f.txt", volume[:pieceBytes]+strings.ToUpper(volume)) }, true},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			s := newSite(t, map[string]string{"f.txt": volume})
@@ -301,6 +314,25 @@ func TestChangeWhileEncoded(t *testing.T) {
 				t.Error("the encoder was not given back")
 			} else {
 				e.Release()
+			}
+		})
+	}
+	for clause, change := range map[string]string{"appended to while hot": volume + "more", "rewritten while hot": volume[:pieceBytes] + strings.ToUpper(volume)} {
+		t.Run(clause, func(t *testing.T) {
+			s := newSite(t, map[string]string{"f.txt": volume})
+			reads := 0
+			disk := restless{tree{s.root}, nil, func(at int64) error {
+				if at == pieceBytes {
+					if reads++; reads == 2 { // the first is for the hash
+						s.rewrite("f.txt", change)
+					}
+				}
+				return nil
+			}}
+			h := newHandler(disk, Options{Encoders: coding.NewEncoders(1)}, func() time.Time { return written.Add(time.Second) })
+			r := do(h, "GET", "/f.txt", "Accept-Encoding", "gzip")
+			if grew := strings.HasPrefix(change, volume); r.Cut == grew || grew && unzipped(t, r.Content) != volume {
+				t.Errorf("cut %v", r.Cut)
 			}
 		})
 	}

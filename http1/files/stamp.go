@@ -24,10 +24,17 @@ func (s stamp) same(t stamp) bool {
 	return s.size == t.size && s.modified.Equal(t.modified) && s.changed == t.changed && os.SameFile(s.info, t.info)
 }
 
+// stands tells whether the file of s, which is t by now, still has the content it had. A change of
+// the inode is one of the content, unless the inode tells another reason: a name more or less,
+// since the file was replaced or removed, or another mode or owner.
+func (s stamp) stands(t stamp) bool {
+	return s.size == t.size && s.modified.Equal(t.modified) && (s.changed == t.changed || relabeled(s.info, t.info))
+}
+
 // telling tells whether a later state of the file will have another stamp, seen from now:
 // its last change is longer ago than the filesystem's clock is coarse.
 func (s stamp) telling(now time.Time) bool {
-	if s.changed == 0 && s.modified.Before(constantTimes) {
+	if s.changed == 0 && constant(s.modified) {
 		return false // whoever rewrites it may well give it the same time again
 	}
 	last := s.modified

@@ -13,3 +13,19 @@ func changeTime(info fs.FileInfo) int64 {
 	}
 	return 0
 }
+
+// inodeOf is the file's device and number, which all of its names have in common.
+func inodeOf(info fs.FileInfo, name string) inode {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return inode{device: uint64(s.Dev), number: s.Ino}
+	}
+	return inode{name: name}
+}
+
+// relabeled tells whether two looks at one inode differ in the number of its names, its mode or
+// its owner.
+func relabeled(a, b fs.FileInfo) bool {
+	s, ok := a.Sys().(*syscall.Stat_t)
+	t, also := b.Sys().(*syscall.Stat_t)
+	return ok && also && (s.Nlink != t.Nlink || s.Mode != t.Mode || s.Uid != t.Uid || s.Gid != t.Gid)
+}

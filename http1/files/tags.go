@@ -16,7 +16,8 @@ import (
 type ETag uint8
 
 const (
-	// ETagByTime makes them of size and modification time, which costs nothing.
+	// ETagByTime makes them of size and modification time, which costs nothing. A file whose
+	// time is a build's constant has a tag by content as below, and else none.
 	ETagByTime ETag = iota
 	// ETagByContent makes them of a hash of the content, so that a file that was copied or
 	// deployed anew keeps its tag. A file of up to 64 MiB is read for it when it is first
@@ -42,10 +43,10 @@ func (h *Handler) tags(r *http1.Request, name string, f *file, now time.Time) (v
 		return *f.tags, nil
 	}
 	v := validatorsOf(f.size, f.modified, now)
-	switch h.etag {
-	case ETagNone:
+	switch {
+	case h.etag == ETagNone:
 		v.etag = ""
-	case ETagByContent:
+	case h.etag == ETagByContent, constant(f.modified):
 		if f.memory != nil {
 			v.etag = contentTag(sumOf(f.memory))
 		} else if f.size <= summedBytes && f.stamp.telling(now) {
@@ -87,7 +88,13 @@ type sums struct {
 	slots chan struct{}
 
 	mu    sync.Mutex
-	known map[string]summed
+	known map[inode]summed
+}
+
+// An inode tells a file from others, whatever its names; where the system does not say, its name does.
+type inode struct {
+	device, number uint64
+	name           string
 }
 
 type summed struct {
@@ -96,13 +103,14 @@ type summed struct {
 }
 
 func newSums() *sums {
-	return &sums{slots: make(chan struct{}, sumsAtOnce), known: make(map[string]summed)}
+	return &sums{slots: make(chan struct{}, sumsAtOnce), known: make(map[inode]summed)}
 }
 
 // of is the hash of f's content, read where it is not known. It fails with errChanged
 // when the file changes meanwhile, and with errGone once gone says that nobody waits.
 func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
-	if known, ok := s.find(name, f); ok {
+	key := inodeOf(f.info, name)
+	if known, ok := s.find(key, f); ok {
 		return known, nil
 	}
 	select {
@@ -111,7 +119,7 @@ func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
 		return sum{}, errGone
 	}
 	defer func() { <-s.slots }()
-	if known, ok := s.find(name, f); ok { // somebody else has just read it
+	if known, ok := s.find(key, f); ok { // somebody else has just read it
 		return known, nil
 	}
 	hash := sha256.New()
@@ -127,19 +135,19 @@ func (s *sums) of(gone <-chan struct{}, name string, f *file) (sum, error) {
 		return sum{}, errChanged
 	}
 	made := sum(hash.Sum(nil)[:16])
-	s.keep(name, summed{f.stamp, made})
+	s.keep(key, summed{f.stamp, made})
 	return made, nil
 }
 
-func (s *sums) find(name string, f *file) (sum, bool) {
+func (s *sums) find(key inode, f *file) (sum, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, ok := s.known[name]
+	known, ok := s.known[key]
 	return known.sum, ok && known.stamp.same(f.stamp)
 }
 
 // keep remembers a hash, in place of any other when there are too many.
-func (s *sums) keep(name string, made summed) {
+func (s *sums) keep(key inode, made summed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for other := range s.known {
@@ -148,5 +156,5 @@ func (s *sums) keep(name string, made summed) {
 		}
 		delete(s.known, other)
 	}
-	s.known[name] = made
+	s.known[key] = made
 }

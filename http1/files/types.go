@@ -20,6 +20,9 @@ func contentType(name string) string {
 // typesByName are files whose name is fixed and has no extension.
 var typesByName = map[string]string{
 	"apple-app-site-association": "application/json",
+	"openid-configuration":       "application/json",
+	"oauth-authorization-server": "application/json",
+	"webfinger":                  "application/jrd+json",
 }
 
 // typesByExtension has what the web uses. Text is UTF-8; ".ts" is a piece of a video, not
@@ -36,6 +39,14 @@ var typesByExtension = map[string]string{
 	".log":      "text/plain; charset=utf-8",
 	".md":       "text/markdown; charset=utf-8",
 	".markdown": "text/markdown; charset=utf-8",
+	".conf":     "text/plain; charset=utf-8",
+	".ini":      "text/plain; charset=utf-8",
+	".sh":       "text/plain; charset=utf-8",
+	".py":       "text/plain; charset=utf-8",
+	".go":       "text/plain; charset=utf-8",
+	".c":        "text/plain; charset=utf-8",
+	".h":        "text/plain; charset=utf-8",
+	".cjs":      "text/javascript; charset=utf-8",
 	".csv":      "text/csv; charset=utf-8",
 	".tsv":      "text/tab-separated-values; charset=utf-8",
 	".ics":      "text/calendar; charset=utf-8",
@@ -45,6 +56,9 @@ var typesByExtension = map[string]string{
 	// Data that says its encoding itself.
 	".json":        "application/json",
 	".map":         "application/json",
+	".ndjson":      "application/x-ndjson",
+	".jsonl":       "application/jsonl",
+	".pem":         "application/x-pem-file",
 	".geojson":     "application/geo+json",
 	".jsonld":      "application/ld+json",
 	".webmanifest": "application/manifest+json",
@@ -99,6 +113,8 @@ var typesByExtension = map[string]string{
 	".m4s":  "video/iso.segment",
 	".webm": "video/webm",
 	".ogv":  "video/ogg",
+	".mpg":  "video/mpeg",
+	".mpeg": "video/mpeg",
 	".mov":  "video/quicktime",
 	".mkv":  "video/matroska",
 	".avi":  "video/vnd.avi",

@@ -16,6 +16,9 @@ func TestContentType(t *testing.T) {
 		{"no extension", "README", "application/octet-stream"},
 		{"an empty extension", "a.", "application/octet-stream"},
 		{"an unknown extension", "a.exe", "application/octet-stream"},
+		{"a name of its own, of OpenID", ".well-known/openid-configuration", "application/json"},
+		{"a text of another kind", "Makefile.conf", "text/plain; charset=utf-8"},
+		{"lines of JSON", "a.ndjson", "application/x-ndjson"},
 		{"a name of its own", ".well-known/apple-app-site-association", "application/json"},
 	} {
 		t.Run(c.clause, func(t *testing.T) {

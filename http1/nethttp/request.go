@@ -23,6 +23,13 @@ func (a *adaptor) request(r *http1.Request) (req *http.Request, b *body, err err
 	if req.URL, err = parseTarget(req.Method, req.RequestURI); err != nil {
 		return nil, nil, err
 	}
+	if r.Rewritten() { // as by http.StripPrefix, RequestURI stays
+		path, err := url.ParseRequestURI(r.Path())
+		if err != nil {
+			return nil, nil, err
+		}
+		req.URL.Path, req.URL.RawPath = path.Path, path.RawPath
+	}
 	for name, value := range r.Fields() {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		req.Header[name] = append(req.Header[name], value)

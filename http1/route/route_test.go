@@ -211,10 +211,11 @@ func panicOf(t *testing.T, f func()) (text string) {
 }
 
 func TestFind(t *testing.T) {
-	m := muxOf("GET /a/{x}", "/dir/")
+	m := muxOf("GET /a/{x}", "/dir/", "/all/{rest...}", "/all/only/{$}")
 	for _, c := range []struct{ clause, method, target, want string }{
 		{"a route takes it", "GET", "/a/1", "GET /a/{x} 200"},
-		{"its slash misses", "GET", "/dir", "/dir/ 307"},
+		{"its slash misses, and who is behind may have an answer", "GET", "/dir", "nothing"},
+		{"a slash that misses for a narrower route", "GET", "/all/only", "/all/{rest...} 200"},
 		{"another method", "POST", "/a/1", "nothing"},
 		{"no route", "GET", "/b", "nothing"},
 		{"a path that is not clean", "GET", "//dir/", "nothing"},
@@ -233,6 +234,10 @@ func TestFind(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
+			}
+			f := m.LookupAsIs(c.method, "", c.target)
+			if found := f.Route != nil; found != (c.want != "nothing") || found && f.Route.Pattern+" 200" != c.want {
+				t.Errorf("LookupAsIs: %+v, want %s", f.Route, c.want)
 			}
 		})
 	}

@@ -24,10 +24,15 @@ type Finding struct {
 
 // PathValue is what [http1.Request.PathValue] will be in the route's handler.
 func (f *Finding) PathValue(name string) string {
+	return decoded(f.EscapedPathValue(name))
+}
+
+// EscapedPathValue is what [http1.Request.EscapedPathValue] will be there.
+func (f *Finding) EscapedPathValue(name string) string {
 	if f.Status != 0 || f.wildcards == nil {
 		return ""
 	}
-	return decoded(string(f.wildcards.Find(f.path, name)))
+	return string(f.wildcards.Find(f.path, name))
 }
 
 // Lookup tells what the mux would do with a request for this method, authority (a host with or
@@ -40,22 +45,36 @@ func (m *Mux) Lookup(method, authority, path string) Finding {
 }
 
 // Find sets the request's route and returns its handler, where a route takes the request as it
-// is; a missing slash at the end counts, and then the handler redirects. It returns nil where the
-// mux itself would answer otherwise: for one that stands in front of another handler.
+// is. It returns nil where the mux itself would answer: it is for one that stands in front of
+// another handler, which may have an answer of its own for a path that lacks a slash or is not
+// clean.
 func (m *Mux) Find(r *http1.Request) http1.Handler {
-	t, path := m.table(), r.PathView()
-	s := t.search(r.Method(), r.AuthorityView(), path)
-	switch {
-	case s.entry == nil || !isClean(path):
+	e := m.table().asItIs(r.Method(), r.AuthorityView(), r.PathView())
+	if e == nil {
 		return nil
-	case s.location != "":
-		r.SetRoute(s.entry.Name, nil)
-		return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-			answer(w, r, &Finding{Status: 307, Location: s.location})
-		})
 	}
-	r.SetRoute(s.entry.Name, s.entry.pattern)
-	return s.entry.Handler
+	r.SetRoute(e.Name, e.pattern)
+	return e.Handler
+}
+
+// LookupAsIs tells which route [Mux.Find] would have for a request for this method, authority and
+// path, percent-encoded. Its Route is nil for none, and its Status is 0.
+func (m *Mux) LookupAsIs(method, authority, path string) Finding {
+	at := []byte(path)
+	e := m.table().asItIs(method, []byte(authority), at)
+	if e == nil {
+		return Finding{}
+	}
+	return Finding{Route: &e.Route, wildcards: e.pattern, path: at}
+}
+
+// asItIs finds the entry that takes a path without a redirect, nil for none.
+func (t *table) asItIs(method string, authority, path []byte) *entry {
+	if len(path) == 0 || path[0] != '/' || !isClean(path) {
+		return nil
+	}
+	e, _ := t.match(t.host(authority), method, path)
+	return e
 }
 
 // Serve is http1.Handler.

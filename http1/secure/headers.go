@@ -51,7 +51,25 @@ type HSTS struct {
 // such as a 500. What the parser refuses never gets here: that has nosniff and no more. It
 // panics on a value that cannot be sent.
 func Headers(next http1.Handler, o Options) http1.Handler {
-	h := &headers{next: next}
+	h := o.headers()
+	h.next = next
+	return h
+}
+
+// Names are the names of the fields that Headers would set, for a handler behind it which takes
+// them back with [http1.Response.SetDefault]. It panics as Headers does.
+func (o Options) Names() (names []string) {
+	h := o.headers()
+	for _, l := range []lines{h.always, h.overTLS, h.pinned} {
+		for _, line := range l {
+			names = append(names, line.name)
+		}
+	}
+	return names
+}
+
+func (o Options) headers() *headers {
+	h := new(headers)
 	h.always.add("X-Content-Type-Options", o.ContentTypeOptions, "nosniff")
 	h.always.add("Referrer-Policy", o.ReferrerPolicy, "strict-origin-when-cross-origin")
 	h.always.add("X-Frame-Options", o.FrameOptions, "SAMEORIGIN")

@@ -223,7 +223,7 @@ func (s *server) settled() (process.Memory, error) {
 // a little, so it stays out of the rounds.
 func (b *bench) profiles(ctx context.Context, sc scenario) error {
 	for _, name := range b.serversOf(sc) {
-		if name == nginx {
+		if program(name) != nil {
 			continue
 		}
 		path := filepath.Join(b.profileInto, name+"-"+sc.name+".prof")

@@ -10,7 +10,8 @@
 // request: unlike requests per second it hardly depends on how fast the client is. The
 // accepts and handshakes of the 64 connections are in it, under 1 % of two busy seconds.
 //
-// The cases of files leave out the servers that serve none. Holdfast has what its command
+// The cases of files leave out the servers that serve none, and have h2o and lighttpd besides,
+// where they are installed. Holdfast has what its command
 // has by default there: a cache, and a look for precompressed files.
 //
 // What an idle connection costs is the growth of the server's resident memory by 10,000

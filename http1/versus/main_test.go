@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -93,7 +92,7 @@ func TestChosen(t *testing.T) {
 	t.Run("what is not installed is left out of all, with a note, and an error by name", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		names, notes, err := chosenServers("all")
-		if err != nil || slices.Contains(names, nginx) || len(names) != 4 || len(notes) != 1 {
+		if err != nil || slices.Contains(names, nginx) || len(names) != 4 || len(notes) != len(programs) {
 			t.Errorf("%v, %v, %v", names, notes, err)
 		}
 		if _, _, err := chosenServers("nginx"); err == nil || !strings.Contains(err.Error(), "apt-get install") {
@@ -212,51 +211,78 @@ func TestComparison(t *testing.T) {
 	})
 }
 
-func TestNginx(t *testing.T) {
-	if _, err := exec.LookPath(nginx); err != nil {
-		if os.Getenv("HOLDFAST_CI") == "1" {
-			t.Fatal("nginx is not installed (apt-get install nginx-light)")
+func TestInstalledServers(t *testing.T) {
+	for _, p := range programs {
+		cases := []string{"file-1k", "file-1k-tls"}
+		if !p.filesOnly {
+			cases = append(cases, "get", "tls", "idle")
 		}
-		t.Skip("nginx is not installed (apt-get install nginx-light)")
-	}
-	path, args := quick(t, "-case", "get,tls,idle", "-servers", "nginx,nethttp")
-	var out, errOut bytes.Buffer
-	if code := run(t.Context(), args, &out, &errOut); code != 0 {
-		t.Fatalf("exit %d: %s", code, &errOut)
-	}
-	cases := readReport(t, path).Cases
-	if len(cases) != 3 {
-		t.Fatalf("%d cases", len(cases))
-	}
-	for _, o := range cases {
-		if o.Rows[0].Server != nginx || len(o.Rows[0].Rounds) != 2 || o.Rows[0].Share == nil {
-			t.Errorf("%+v", o)
-		}
-	}
-}
-
-func TestNginxConfig(t *testing.T) {
-	dir := t.TempDir()
-	for name, overTLS := range map[string]bool{"plain": false, "TLS": true} {
-		t.Run(name, func(t *testing.T) {
-			path, err := writeNginxConfig(dir, "127.0.0.1:81", "", overTLS, keyPair{"/c.pem", "/k.pem"}, 77)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, want := range []string{"listen 127.0.0.1:81", "worker_connections 77;", "pid " + dir + "/", "master_process off;", `return 200 "Hello, World!` + "\n"} {
-				if !strings.Contains(string(b), want) {
-					t.Errorf("no %q in %s", want, b)
+		t.Run(p.name, func(t *testing.T) {
+			if missing := p.missing(); missing != "" {
+				if os.Getenv("HOLDFAST_CI") == "1" {
+					t.Fatal(missing)
 				}
+				t.Skip(missing)
 			}
-			if got := strings.Contains(string(b), "ssl"); got != overTLS {
-				t.Errorf("TLS is %v in %s", got, b)
+			path, args := quick(t, "-case", strings.Join(cases, ","), "-servers", p.name+",nethttp")
+			var out, errOut bytes.Buffer
+			if code := run(t.Context(), args, &out, &errOut); code != 0 {
+				t.Fatalf("exit %d: %s", code, &errOut)
+			}
+			report := readReport(t, path)
+			if len(report.Cases) != len(cases) {
+				t.Fatalf("%d cases", len(report.Cases))
+			}
+			for _, o := range report.Cases {
+				if o.Rows[0].Server != p.name || len(o.Rows[0].Rounds) != 2 || o.Rows[0].Share == nil {
+					t.Errorf("%+v", o)
+				}
 			}
 		})
 	}
+}
+
+func TestInstalledConfig(t *testing.T) {
+	said := map[string][]string{
+		nginx:      {"listen 127.0.0.1:81", "worker_connections 77;", "pid DIR/", "master_process off;", "root /site;"},
+		"h2o":      {"host: 127.0.0.1\n", "port: 81\n", "max-connections: 77", "pid-file: DIR/", "num-threads: 1", "file.dir: /site\n"},
+		"lighttpd": {`server.bind = "127.0.0.1"`, "server.port = 81\n", "max-connections = 77\n", `pid-file = "DIR/`, `document-root = "/site"`},
+	}
+	for _, p := range programs {
+		for name, overTLS := range map[string]bool{"plain": false, "TLS": true} {
+			t.Run(p.name+", "+name, func(t *testing.T) {
+				dir := t.TempDir()
+				text := configOf(t, &p, dir, place{"127.0.0.1:81", "/site", overTLS, keyPair{"/c.pem", "/k.pem"}, 77})
+				for _, want := range said[p.name] {
+					if want = strings.ReplaceAll(want, "DIR", dir); !strings.Contains(text, want) {
+						t.Errorf("no %q in %s", want, text)
+					}
+				}
+				if got := strings.Contains(text, "/k.pem"); got != overTLS {
+					t.Errorf("TLS is %v in %s", got, text)
+				}
+			})
+		}
+	}
+	t.Run("without files nginx answers what the others answer", func(t *testing.T) {
+		text := configOf(t, program(nginx), t.TempDir(), place{addr: "127.0.0.1:81"})
+		if want := `return 200 "Hello, World!` + "\n"; !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	})
+}
+
+func configOf(t *testing.T, p *installed, dir string, at place) string {
+	t.Helper()
+	path, err := p.write(dir, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestChildren(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -20,7 +19,7 @@ const (
 )
 
 // serverNames are all contestants, in the order of a table.
-func serverNames() []string { return append(contestant.Names(), nginx) }
+func serverNames() []string { return append(contestant.Names(), programNames()...) }
 
 // chosenServers are those of a comma-separated list; "all" is all that are installed. A
 // note says what is left out.
@@ -35,20 +34,26 @@ func chosenServers(list string) (names, notes []string, err error) {
 			return nil, nil, fmt.Errorf("no server %q; there are all, %s", name, strings.Join(serverNames(), ", "))
 		}
 	}
-	if _, err := exec.LookPath(nginx); err != nil && slices.Contains(names, nginx) {
-		const missing = "nginx is not installed (apt-get install nginx-light)"
+	for _, p := range programs {
+		missing := p.missing()
+		if missing == "" || !slices.Contains(names, p.name) {
+			continue
+		}
 		if !all {
 			return nil, nil, errors.New(missing)
 		}
-		names, notes = slices.DeleteFunc(names, func(n string) bool { return n == nginx }), append(notes, missing+" and was left out")
+		names = slices.DeleteFunc(names, func(n string) bool { return n == p.name })
+		notes = append(notes, missing+" and was left out")
 	}
 	return names, notes, nil
 }
 
-// serversOf are the chosen servers that take part in a case: some serve no files.
+// serversOf are the chosen servers that take part in a case: some serve no files, and some
+// nothing else.
 func (b *bench) serversOf(s scenario) (names []string) {
 	for _, name := range b.servers {
-		if !s.files || name == nginx || slices.Contains(contestant.FileNames(), name) {
+		p := program(name)
+		if p != nil && (s.files || !p.filesOnly) || p == nil && (!s.files || slices.Contains(contestant.FileNames(), name)) {
 			names = append(names, name)
 		}
 	}
@@ -69,8 +74,8 @@ func (b *bench) startServer(ctx context.Context, name string, overTLS, files boo
 		return nil, err
 	}
 	defer l.Close()
-	if name == nginx {
-		return b.startNginx(ctx, l, overTLS, files)
+	if p := program(name); p != nil {
+		return b.startInstalled(ctx, p, l, overTLS, files)
 	}
 	args := []string{b.self, modeServe, name, ""}
 	if files {

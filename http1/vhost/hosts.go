@@ -2,6 +2,7 @@ package vhost
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1"
@@ -25,7 +26,7 @@ func (h *Hosts) Add(host string, handler http1.Handler) error {
 	if h.exact == nil {
 		h.exact, h.below = make(map[string]http1.Handler), make(map[string]http1.Handler)
 	}
-	host = strings.ToLower(host)
+	host = plainAddress(strings.ToLower(host))
 	parent, wild := strings.CutPrefix(host, "*.")
 	switch {
 	case h.exact[host] != nil, wild && h.below[parent] != nil, host == Any && h.any != nil:
@@ -48,11 +49,21 @@ func (h *Hosts) Find(authority []byte) http1.Handler {
 	if found := h.exact[host]; found != nil {
 		return found
 	}
-	if _, parent, ok := strings.Cut(host, "."); ok && h.below[parent] != nil {
+	if label, parent, ok := strings.Cut(host, "."); ok && isLabel(label) && h.below[parent] != nil {
 		return h.below[parent]
 	}
 	return h.any
 }
+
+// isLabel tells a label of a name from what else an authority can hold before its first dot:
+// nothing at all, or "*", which would have "*.a.test" asked for by that name.
+func isLabel(text string) bool {
+	odd := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' }
+	return text != "" && !strings.ContainsFunc(text, odd)
+}
+
+// Misdirected is the route's name in metrics and the access log of what no host is for.
+const Misdirected = "misdirected"
 
 // Serve answers by the host's handler, or 421: this server does not speak for that host (RFC 9110
 // §15.5.20), and a client that came over a connection for another one may try anew.
@@ -61,6 +72,7 @@ func (h *Hosts) Serve(w *http1.Response, r *http1.Request) {
 		found.Serve(w, r)
 		return
 	}
+	r.SetRoute(Misdirected, nil)
 	w.Text(421, "421 Misdirected Request\nThis server does not serve that host.\n")
 }
 
@@ -79,9 +91,22 @@ func (h *Hosts) Only(next http1.Handler) http1.Handler {
 func hostOf(authority []byte) string {
 	host, _ := split(strings.ToLower(string(authority)))
 	if inside, ok := strings.CutPrefix(host, "["); ok {
-		return strings.TrimSuffix(inside, "]")
+		return plainAddress(strings.TrimSuffix(inside, "]"))
 	}
 	return strings.TrimSuffix(host, ".")
+}
+
+// plainAddress writes an IPv6 address, which has many forms, in the one of RFC 5952; any other
+// text stays.
+func plainAddress(host string) string {
+	if !strings.Contains(host, ":") {
+		return host
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	return address.Unmap().String()
 }
 
 // split parts an authority before the colon of its port.
@@ -94,12 +119,19 @@ func split(authority string) (host, port string) {
 }
 
 // ToHost redirects (308) to the same path and query of another host, with the scheme and the
-// port that the client used.
+// port that the client used. OPTIONS * gets 204, and CONNECT, which has no path, 501: a 2xx would
+// say that a tunnel begins (RFC 9110 §9.3.6), and a proxy in front that believes it lets through
+// whatever the client sends next.
 func ToHost(host string) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
 		path := r.Path()
-		if !strings.HasPrefix(path, "/") {
-			w.SetStatus(204) // OPTIONS *: it asks about this server, not about a place
+		switch asks := r.Method(); {
+		case strings.HasPrefix(path, "/") && asks != "CONNECT":
+		case asks == "OPTIONS":
+			w.SetStatus(204) // it asks about this server, not about a place
+			return
+		default:
+			w.Text(501, "501 Not Implemented\n")
 			return
 		}
 		_, port := split(r.Authority())

@@ -3,6 +3,7 @@ package vhost
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,8 +12,9 @@ import (
 )
 
 // Rules stand in front of a site's handler. A request that no rule takes goes to it as it is;
-// one of several rules takes a request by the precedence of http1/route. Rules may not be added
-// while they serve.
+// one of several rules takes a request by the precedence of http1/route. A rule takes what its
+// pattern says and no more: "/docs/" does not take "/docs", of which the site may have a file, or
+// which it may redirect itself. Rules may not be added while they serve.
 type Rules struct {
 	Site http1.Handler
 
@@ -57,6 +59,9 @@ func (s *Rules) Add(r Rule) error {
 	if i := strings.LastIndexAny(r.From[:strings.IndexByte(r.From, '/')], " \t"); r.From[i+1] != '/' {
 		return errors.New("it names a host, and the rule is the site's already")
 	}
+	if err := checkFrom(r.From); err != nil {
+		return err
+	}
 	to, err := parseTarget(r.To, names)
 	switch {
 	case err != nil:
@@ -76,31 +81,48 @@ func (s *Rules) Add(r Rule) error {
 	return nil
 }
 
+// checkFrom refuses what would be a pattern and never match: a path has no query and no fragment,
+// and the parser lets no escape through that is none.
+func checkFrom(pattern string) error {
+	if strings.ContainsAny(pattern, "?#") {
+		return errors.New("a pattern is for the path alone, which ends before ? and #")
+	}
+	if _, err := url.PathUnescape(pattern); err != nil {
+		return errors.New("a percent sign begins two hexadecimal digits: %25 is one by itself")
+	}
+	return nil
+}
+
 // handler does what a rule says.
 func (s *Rules) handler(status int, to target) http1.Handler {
 	if status == 0 {
 		return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-			r.SetPath(to.path(r.EscapedPathValue))
+			asked, path := r.Path(), to.path(r.EscapedPathValue)
+			r.SetPath(path)
+			r.SetDirectory(s.directory(r, asked, path, to))
 			s.Site.Serve(w, r)
 		})
 	}
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) { redirect(w, status, to.url(r)) })
 }
 
-// Circling are the redirects whose target, a path, the same rule takes again: a browser that
-// follows one gives up after some twenty rounds. It is asked once all rules are added, for
-// another rule may take the target.
-func (s *Rules) Circling() (circling []Rule) {
-	for _, r := range s.redirects {
-		if !r.to.isLocal() {
-			continue
-		}
-		f := s.mux.Lookup("GET", "", r.to.path(func(string) string { return "x" }))
-		if f.Status == 0 && f.Route.Pattern == r.From {
-			circling = append(circling, r.Rule)
-		}
+// directory is where a client that asked for one path finds the directory that another one names,
+// which a rule put in its place: behind its own path with a slash, where the same rule leads there,
+// else behind the directory's, where no rule takes that elsewhere. It is empty for neither, and
+// where the client's path has the slash.
+func (s *Rules) directory(r *http1.Request, asked, path string, to target) string {
+	if strings.HasSuffix(asked, "/") {
+		return ""
 	}
-	return circling
+	slashed := strings.TrimSuffix(path, "/") + "/"
+	f := s.mux.LookupAsIs(r.Method(), "", asked+"/")
+	if f.Route != nil && f.Route.Name == r.Route() && to.path(f.EscapedPathValue) == slashed {
+		return asked + "/"
+	}
+	if s.mux.LookupAsIs(r.Method(), "", slashed).Route != nil {
+		return ""
+	}
+	return slashed
 }
 
 // Serve is http1.Handler.

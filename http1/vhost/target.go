@@ -3,8 +3,10 @@ package vhost
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1"
@@ -21,23 +23,13 @@ type piece struct{ text, name string }
 // parseTarget reads a target. Its wildcards have to be among names, and none may stand where a
 // host is said: a client could choose it.
 func parseTarget(text string, names []string) (t target, err error) {
-	for _, c := range []byte(text) {
-		if c <= ' ' || c >= 0x7F || strings.IndexByte(`"<>\`, c) >= 0 {
-			return t, fmt.Errorf("it has %q in it, which stands percent-encoded in a URL", string(rune(c)))
+	for _, c := range text {
+		if c <= ' ' || c >= 0x7F || strings.ContainsRune(`"<>\`, c) {
+			return t, fmt.Errorf("it has %q in it, which stands percent-encoded in a URL", string(c))
 		}
 	}
-	authority := ""
-	switch scheme, rest, whole := strings.Cut(text, "://"); {
-	case whole && (scheme == "http" || scheme == "https"):
-		authority = rest
-		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-			authority = rest[:i]
-		}
-		if authority == "" || strings.ContainsAny(authority, "{}@") {
-			return t, fmt.Errorf("its host has to be written out, without wildcards and users")
-		}
-	case !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//"):
-		return t, fmt.Errorf("it has to begin with one slash, http:// or https://")
+	if err := checkPlace(text); err != nil {
+		return t, err
 	}
 	rest, fragment, marked := strings.Cut(text, "#")
 	place, query, asks := strings.Cut(rest, "?")
@@ -51,12 +43,88 @@ func parseTarget(text string, names []string) (t target, err error) {
 	t.place, errs[0] = parsePieces(place, names)
 	t.query, errs[1] = parsePieces(query, names)
 	t.fragment, errs[2] = parsePieces(fragment, names)
-	return t, errors.Join(errs[:]...)
+	if err := errors.Join(errs[:]...); err != nil {
+		return t, err
+	}
+	return t, t.check()
+}
+
+// checkPlace looks at what stands before the path.
+func checkPlace(text string) error {
+	scheme, rest, whole := strings.Cut(text, "://")
+	if whole && (scheme == "http" || scheme == "https") {
+		authority := rest
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			authority = rest[:i]
+		}
+		return checkAuthority(authority)
+	}
+	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
+		return errors.New("it has to begin with one slash, http:// or https://")
+	}
+	return nil
+}
+
+func checkAuthority(authority string) error {
+	if authority == "" || strings.ContainsAny(authority, "{}@") {
+		return errors.New("its host has to be written out, without wildcards and users")
+	}
+	host, port := split(authority)
+	if n, err := strconv.ParseUint(strings.TrimPrefix(port, ":"), 10, 16); port != "" && (err != nil || n == 0) {
+		return errors.New("its port is none from 1 to 65535")
+	}
+	if inside, ok := strings.CutPrefix(host, "["); ok {
+		address, err := netip.ParseAddr(strings.TrimSuffix(inside, "]"))
+		if err != nil || !address.Is6() || address.Zone() != "" {
+			return errors.New("its host is no IPv6 address")
+		}
+		return nil
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(strings.ToLower(host), "."), ".") {
+		if !isLabel(label) {
+			return errors.New("its host is no name and no address")
+		}
+	}
+	return nil
+}
+
+// check looks at the whole, with some text for the wildcards.
+func (t *target) check() error {
+	some := func(string) string { return "x" }
+	if _, err := url.Parse(fill(t.place, some) + fill(t.fragment, some)); err != nil {
+		return errors.New("a percent sign begins two hexadecimal digits: %25 is one by itself")
+	}
+	if _, err := url.PathUnescape(fill(t.query, some)); err != nil {
+		return errors.New("a percent sign begins two hexadecimal digits: %25 is one by itself")
+	}
+	if !t.isLocal() {
+		return nil
+	}
+	// With nothing for the wildcards: "/.{x}" is "/.." for whoever chooses a dot.
+	for segment := range strings.SplitSeq(fill(t.place, func(string) string { return "" }), "/") {
+		if segment = decoded(segment); segment == "." || segment == ".." {
+			return errors.New("it has a segment of dots, which leads to another directory")
+		}
+	}
+	if strings.Contains(fill(t.place, some), "//") {
+		return errors.New("it has two slashes in a row, and no path that is served has them")
+	}
+	return nil
+}
+
+func decoded(segment string) string {
+	if plain, err := url.PathUnescape(segment); err == nil {
+		return plain
+	}
+	return segment
 }
 
 func parsePieces(text string, names []string) (pieces []piece, err error) {
 	for text != "" {
 		before, rest, found := strings.Cut(text, "{")
+		if strings.Contains(before, "}") {
+			return nil, errors.New("it has a } that closes nothing, which stands percent-encoded in a URL")
+		}
 		if before != "" {
 			pieces = append(pieces, piece{text: before})
 		}

@@ -24,20 +24,20 @@ const (
 // echo opens a WebSocket (RFC 6455 §4.2) and sends back each message as it came, until the
 // client closes or the server stops.
 func echo(w *http1.Response, r *http1.Request) {
-	if !isGet(w, r) {
+	if !isGet(w, r, func() { needsUpgrade(w) }) {
 		return
 	}
 	key := r.Field("Sec-WebSocket-Key")
 	nonce, err := base64.StdEncoding.DecodeString(key)
 	origin, fromPage := r.Lookup("Origin")
 	switch {
-	case !strings.EqualFold(r.Field("Upgrade"), "websocket") || r.Field("Sec-WebSocket-Version") != "13":
+	case !asksForWebSocket(r) || r.Field("Sec-WebSocket-Version") != "13":
 		needsUpgrade(w)
 		return
 	case err != nil || len(nonce) != 16:
 		w.Text(400, "400 Bad Request: Sec-WebSocket-Key is not 16 bytes in base64\n")
 		return
-	case fromPage && !strings.EqualFold(origin, r.Scheme()+"://"+r.Authority()):
+	case fromPage && !strings.EqualFold(origin, originOf(r)):
 		w.Text(403, "403 Forbidden: another site's page\n") // §10.2: cookies would come along
 		return
 	}
@@ -51,6 +51,28 @@ func echo(w *http1.Response, r *http1.Request) {
 	s := &session{stream: stream, in: bufio.NewReaderSize(stream, 4<<10)}
 	defer s.hearDrain()()
 	s.leave(s.talk())
+}
+
+// asksForWebSocket looks for it among the protocols that the client would speak (RFC 9110 §7.8).
+func asksForWebSocket(r *http1.Request) bool {
+	for name, value := range r.Fields() {
+		if !strings.EqualFold(name, "Upgrade") {
+			continue
+		}
+		for protocol := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.Trim(protocol, " \t"), "websocket") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// originOf is a page's origin on the host that the request is for, as browsers write it: in lower
+// case and without the scheme's own port (RFC 6454 §6.2).
+func originOf(r *http1.Request) string {
+	usual := map[string]string{"http": ":80", "https": ":443"}[r.Scheme()]
+	return r.Scheme() + "://" + strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(r.Authority()), usual), ":")
 }
 
 // needsUpgrade says what it takes (RFC 9110 §15.5.22, RFC 6455 §4.4).

@@ -127,7 +127,8 @@ func TestFrames(t *testing.T) {
 		{"or in the middle of a frame", "\x81", ""},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
-			w := s.call("GET /echo HTTP/1.1\r\nHost: a\r\nOrigin: http://A\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + c.sent)
+			// The port is the scheme's own, which an origin leaves out, and the protocol one of several.
+			w := s.call("GET /echo HTTP/1.1\r\nHost: a:80\r\nOrigin: http://A\r\nUpgrade: foo/2, WebSocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + c.sent)
 			w.until("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") // RFC 6455 §1.3
 			w.until("\r\n")
 			_ = w.Conn.(interface{ CloseWrite() error }).CloseWrite()

@@ -14,11 +14,14 @@ const streamLimit = time.Hour
 // second, and drain when the server's stop begins, which is also the end. A stream that begins in
 // a drain has that event alone.
 func (e *events) serve(w *http1.Response, r *http1.Request) {
-	if !isGet(w, r) {
+	describe := func() {
+		w.Set("Content-Type", "text/event-stream")
+		w.Set("Cache-Control", "no-store")
+	}
+	if !isGet(w, r, describe) {
 		return
 	}
-	w.Set("Content-Type", "text/event-stream")
-	w.Set("Cache-Control", "no-store")
+	describe()
 	announced := http1.Announced(r.Context())
 	select {
 	case <-announced:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/route"
 )
 
 // The paths that no file answers.
@@ -16,27 +17,38 @@ const (
 // Mount answers what the site has beside its files, and leaves everything else to next.
 func Mount(next http1.Handler) http1.Handler {
 	e := &events{begun: time.Now(), every: time.Second}
+	routes := new(route.Mux)
+	routes.Named("events").HandleFunc(EventsPath, e.serve)
+	routes.Named("echo").HandleFunc(EchoPath, echo)
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-		switch r.Path() {
-		case EventsPath:
-			r.SetRoute("events", nil)
-			e.serve(w, r)
-		case EchoPath:
-			r.SetRoute("echo", nil)
-			echo(w, r)
-		default:
-			next.Serve(w, r)
+		if found := routes.Find(r); found != nil {
+			found.Serve(w, r)
+			return
 		}
+		next.Serve(w, r)
 	})
 }
 
-// isGet answers other methods with 405.
-func isGet(w *http1.Response, r *http1.Request) bool {
-	if r.Method() == "GET" {
+// isGet answers other methods: HEAD by head, which says what GET would; OPTIONS with the methods
+// there are, and others with 405 or 501 (RFC 9110 §9.3.2, §9.3.7, §15.5.6).
+func isGet(w *http1.Response, r *http1.Request, head func()) bool {
+	switch r.Method() {
+	case "GET":
 		return true
+	case "HEAD":
+		head()
+		return false
 	}
-	w.Set("Allow", "GET")
-	w.Text(405, "405 Method Not Allowed\n")
+	w.Set("Allow", "GET, HEAD, OPTIONS")
+	switch r.Method() {
+	case "OPTIONS":
+		w.SetStatus(204)
+	case "POST", "PUT", "DELETE", "PATCH", "TRACE":
+		w.Text(405, "405 Method Not Allowed\n")
+	default:
+		w.Del("Allow")
+		w.Text(501, "501 Not Implemented\n")
+	}
 	return false
 }
 

@@ -4,10 +4,17 @@ import (
 	"embed"
 	"io/fs"
 	"os"
+	"path"
 )
 
 //go:embed site
 var content embed.FS
+
+// Has tells whether a slash-separated name is a file of the site.
+func Has(name string) bool {
+	info, err := fs.Stat(content, path.Join("site", name))
+	return err == nil && info.Mode().IsRegular()
+}
 
 // Unpack writes the site's files into a directory, which has none of their names yet.
 func Unpack(dir string) error {

@@ -154,8 +154,14 @@ func TestMount(t *testing.T) {
 		field, value           string
 	}{
 		{"the rest is left alone", "GET", "/echo/", nil, 200, "", ""},
-		{"events are to be read", "POST", "/events", nil, 405, "Allow", "GET"},
-		{"so is the echo", "POST", "/echo", nil, 405, "Allow", "GET"},
+		{"events are to be read", "POST", "/events", nil, 405, "Allow", "GET, HEAD, OPTIONS"},
+		{"so is the echo", "POST", "/echo", nil, 405, "Allow", "GET, HEAD, OPTIONS"},
+		{"the methods there are", "OPTIONS", "/events", nil, 204, "Allow", "GET, HEAD, OPTIONS"},
+		{"one that nobody knows", "PURGE", "/echo", nil, 501, "", ""},
+		{"what a stream would be (RFC 9110 §9.3.2)", "HEAD", "/events", nil, 200, "Content-Type", "text/event-stream"},
+		{"what the echo would say to a page", "HEAD", "/echo", nil, 426, "Upgrade", "websocket"},
+		{"a path that is escaped means the same", "HEAD", "/%65vents", nil, 200, "Content-Type", "text/event-stream"},
+		{"but an escaped slash separates nothing", "HEAD", "/%2Fevents", nil, 200, "Content-Type", "text/plain; charset=utf-8"},
 		{"the echo is no page (RFC 9110 §15.5.22)", "GET", "/echo", nil, 426, "Upgrade", "websocket"},
 		{"another version gets ours (RFC 6455 §4.4)", "GET", "/echo", handshake("Sec-WebSocket-Version", "8"), 426, "Sec-WebSocket-Version", "13"},
 		{"another protocol is not spoken", "GET", "/echo", handshake("Upgrade", "h2c"), 426, "", ""},

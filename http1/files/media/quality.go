@@ -40,6 +40,9 @@ func Quality(accept, mediaType string) int {
 	return quality
 }
 
+// NamesHTML tells whether a client takes HTML, and says so by name: one that takes anything does not.
+func NamesHTML(accept string) bool { return named(accept, "text/html") > 0 }
+
 // PrefersJSON tells a program from a person: its Accept names a JSON type, and names it at
 // least as gladly as it would take HTML. A client that takes anything has not asked for JSON.
 func PrefersJSON(accept string) bool {

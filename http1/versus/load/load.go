@@ -81,6 +81,9 @@ func ask(ctx context.Context, t *Target, end time.Time) (requests int64, err err
 	if err != nil {
 		return 0, err
 	}
+	if err := c.raw.SetDeadline(end.Add(answerTimeout)); err != nil { // or one shorter answer is waited for without end
+		return 0, err
+	}
 	if length > answerBytes {
 		return c.askLarge(request, length, end)
 	}
@@ -131,6 +134,9 @@ func check(answers []byte, length int) error {
 	}
 	return nil
 }
+
+// answerTimeout is how late the last answers may be.
+const answerTimeout = 20 * time.Second
 
 // dialTimeout bounds a connect and a handshake.
 const dialTimeout = 30 * time.Second

@@ -40,24 +40,28 @@ type Spec struct {
 	Core int
 	// StopGrace is how long the child may take to end after SIGTERM; 0 for 5 s.
 	StopGrace time.Duration
+	// AnyExit takes no exit code after Stop's signal for a failure: lighttpd ends with 1
+	// where connections are open.
+	AnyExit bool
 }
 
 // A Child is a program under way. One goroutine at a time uses it, and it calls Stop.
 type Child struct {
 	PID int
 
-	name   string
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Reader
-	stderr tail
-	grace  time.Duration
+	name    string
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	stderr  tail
+	grace   time.Duration
+	anyExit bool
 }
 
 // Start starts a program. When ctx ends it is killed; Stop is still to be called.
 func Start(ctx context.Context, spec Spec) (*Child, error) {
 	args := pinned(spec.Args, spec.Core)
-	c := &Child{name: spec.Name, grace: cmp.Or(spec.StopGrace, stopGrace), cmd: exec.CommandContext(ctx, args[0], args[1:]...)}
+	c := &Child{name: spec.Name, grace: cmp.Or(spec.StopGrace, stopGrace), anyExit: spec.AnyExit, cmd: exec.CommandContext(ctx, args[0], args[1:]...)}
 	c.cmd.Env = append(os.Environ(), spec.Env...)
 	c.cmd.Stderr = &c.stderr
 	c.cmd.WaitDelay = c.grace
@@ -148,7 +152,7 @@ func (c *Child) Stop() error {
 	kill := time.AfterFunc(c.grace, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
 	err := c.cmd.Wait()
-	if err == nil || signalled == nil && !c.failed() {
+	if err == nil || signalled == nil && (c.anyExit || !c.failed()) {
 		return nil
 	}
 	return c.gone(err)

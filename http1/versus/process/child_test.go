@@ -142,6 +142,15 @@ func TestChild(t *testing.T) {
 			t.Errorf("Stop: %v", err)
 		}
 	})
+	t.Run("where any exit code is one to stop with, it is not", func(t *testing.T) {
+		spec := specOf(t, "failing")
+		spec.AnyExit = true
+		c := start(t, spec)
+		_, _ = c.Answer() // its end
+		if err := c.Stop(); err != nil || c.cmd.ProcessState.ExitCode() == 0 {
+			t.Errorf("Stop: %v, %v", err, c.cmd.ProcessState)
+		}
+	})
 	t.Run("one that is deaf to SIGTERM is killed after its grace", func(t *testing.T) {
 		spec := specOf(t, "deaf")
 		spec.StopGrace = 10 * time.Millisecond
