@@ -51,6 +51,7 @@ var rooms = []room{
 	{"http1/files/coding", nil, []string{"net", "os"}, "a coding is bytes to bytes, whatever they belong to"},
 	{"http1/files/listing", nil, []string{"net", "os"}, "names, sizes and times in, a page out"},
 	{"http1/files/media", nil, []string{"net", "os", "io", "time"}, "a field's value in, a quality out"},
+	{"http1/session/*", []string{"http1/session"}, []string{"net/http"}, "a store keeps records for sessions, and sees no request"},
 	{"http1/vhost", []string{"http1", "http1/route"}, nil, "the rules of a site are routes"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
