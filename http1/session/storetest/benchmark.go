@@ -43,11 +43,13 @@ func Benchmark(b *testing.B, s session.Store) {
 		}
 	})
 	b.Run("Changes", func(b *testing.B) {
-		changes, err := s.Changes(b.Context(), "")
+		since := session.Cursor("")
 		for b.Loop() {
-			if changes, err = s.Changes(b.Context(), changes.Next); err != nil {
+			changes, err := s.Changes(b.Context(), since)
+			if err != nil {
 				b.Fatal(err)
 			}
+			since = changes.Next
 		}
 	})
 }

@@ -123,6 +123,14 @@ func testEnds(t *testing.T, open Opener) {
 			}
 		}
 	})
+	t.Run("it has a name", func(t *testing.T) {
+		if d := newDesk(t, open); d.one.String() == "" || d.one.String() != d.two.String() {
+			t.Errorf("%q and %q", d.one, d.two)
+		}
+	})
+}
+
+func testClosed(t *testing.T, open Opener) {
 	t.Run("a store that is closed", func(t *testing.T) {
 		d := newDesk(t, open)
 		d.put("a", "x")
@@ -169,10 +177,5 @@ func testEnds(t *testing.T, open Opener) {
 				}
 			}
 		})
-	})
-	t.Run("it has a name", func(t *testing.T) {
-		if d := newDesk(t, open); d.one.String() == "" || d.one.String() != d.two.String() {
-			t.Errorf("%q and %q", d.one, d.two)
-		}
 	})
 }

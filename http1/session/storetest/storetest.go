@@ -26,6 +26,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("lost", func(t *testing.T) { testLost(t, open) })
 	t.Run("refusals", func(t *testing.T) { testRefusals(t, open) })
 	t.Run("ends", func(t *testing.T) { testEnds(t, open) })
+	t.Run("closed", func(t *testing.T) { testClosed(t, open) })
 }
 
 // patience is when a test gives up. Nothing that works comes near it.
