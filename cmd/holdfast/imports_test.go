@@ -51,6 +51,7 @@ var rooms = []room{
 	{"http1/files/coding", nil, []string{"net", "os"}, "a coding is bytes to bytes, whatever they belong to"},
 	{"http1/files/listing", nil, []string{"net", "os"}, "names, sizes and times in, a page out"},
 	{"http1/files/media", nil, []string{"net", "os", "io", "time"}, "a field's value in, a quality out"},
+	{"http1/session/*", []string{"http1/session", "http1/session/storetest"}, []string{"net/http"}, "a store keeps records for sessions, and sees no request"},
 	{"http1/vhost", []string{"http1", "http1/route"}, nil, "the rules of a site are routes"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
@@ -103,7 +104,8 @@ var guests = []guest{
 	{"golang.org/x/term", []string{"cmd/holdfast"}, false, "and whether that goes to a terminal"},
 	{"github.com/coder/websocket", []string{"http1/nethttp"}, true, "a library of handlers runs on the adaptor"},
 	{"github.com/prometheus", []string{"http1/observe"}, false, "metrics are its client's: whoever counts something else hands over figures"},
-	{"github.com/redis/go-redis/v9", []string{"certs/redisstore"}, false, "one package speaks to one store"},
+	{"github.com/redis/go-redis/v9", []string{"certs/redisstore", "http1/session/redisstore"}, false, "one package speaks to one store"},
+	{"modernc.org/sqlite", []string{"http1/session/sqlitestore"}, false, "so does one to a file"},
 	{"github.com/chromedp", []string{"cmd/holdfast"}, true, "a browser drives the end-to-end tests"},
 }
 

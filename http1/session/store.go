@@ -39,7 +39,7 @@ type Store interface {
 	// Take counts n more under key, unless that makes more than limit in the window that
 	// began with the key's first count: then nothing is counted. It is exact between all who
 	// share the store. Counters are no records, and a crash of the machine may forget the
-	// last of them. An n of 0 only looks.
+	// last of them. An n of 0 only looks, and is not taken.
 	Take(ctx context.Context, key string, n, limit int64, window time.Duration) (Count, error)
 	// Changes tells what others and this one changed since a cursor, which came from an
 	// earlier call; the zero Cursor is now, and tells nothing but where to go on.
@@ -96,7 +96,7 @@ type Count struct {
 	Taken bool
 	// Used is how much has been, this included.
 	Used int64
-	// Resets is how long the window goes on.
+	// Resets is how long the window goes on, 0 when none has begun.
 	Resets time.Duration
 }
 

@@ -1,0 +1,201 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1/session"
+)
+
+const (
+	// callLimit bounds a call whose context has no earlier end.
+	callLimit = 5 * time.Second
+	// openLimit bounds Open, which may wait for another process's migration.
+	openLimit = 10 * time.Second
+	// readersLimit is how many read at once. Two cores have no use for more.
+	readersLimit = 4
+	// logLimitBytes is what a write-ahead log is cut to once it was longer.
+	logLimitBytes = 16 << 20
+)
+
+// Options are what Open can do without.
+type Options struct {
+	// Now is the clock by which records expire and windows end, time.Now if nil. All who
+	// share a store need the same one.
+	Now func() time.Time
+}
+
+// Store is a session.Store in a file.
+type Store struct {
+	path string
+	id   string // of this store among others, for cursors
+	now  func() time.Time
+
+	durable *sql.DB // one connection, which syncs at each commit
+	lax     *sql.DB // one connection, which syncs at checkpoints
+	readers *sql.DB
+	do      statements
+
+	// Who works on a connection has a turn. Both that write have one between them, so that
+	// they never poll for each other's lock.
+	writing, reading chan struct{}
+
+	life context.Context // until Close
+	end  context.CancelFunc
+	mu   sync.Mutex // guards work against calls that begin while Close waits
+	work sync.WaitGroup
+}
+
+// Open opens the store in the file at path, and makes both the file and its directory where
+// they are missing. A store of an older version is brought to this one. Errors say what is to be
+// done: the file is no store, a newer version made it, or it cannot be read or written.
+func Open(path string, options Options) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, now: options.Now, writing: make(chan struct{}, 1), reading: make(chan struct{}, readersLimit)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if err := s.open(); err != nil {
+		return nil, errors.Join(s.fault("open", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	ctx, cancel := context.WithTimeout(s.life, openLimit)
+	defer cancel()
+	if err := makeFile(s.path); err != nil {
+		return err
+	}
+	if s.durable, err = connect(s.path, 1, "synchronous(FULL)"); err != nil {
+		return err
+	}
+	if err := prepareSchema(ctx, s.durable); err != nil {
+		return err
+	}
+	if s.lax, err = connect(s.path, 1, "synchronous(NORMAL)"); err != nil {
+		return err
+	}
+	if s.readers, err = connect(s.path, readersLimit, "query_only(1)"); err != nil {
+		return err
+	}
+	if err := s.do.prepare(ctx, s); err != nil {
+		return err
+	}
+	if err := s.readers.QueryRowContext(ctx, `SELECT id FROM store`).Scan(&s.id); err != nil {
+		return err
+	}
+	return closeToOthers(s.path)
+}
+
+// connect opens connections, which are made when they are needed.
+func connect(path string, limit int, pragma string) (*sql.DB, error) {
+	q := url.Values{
+		"mode":    {"rw"}, // never creates: the file's mode is ours
+		"_txlock": {"immediate"},
+		"_dqs":    {"0"},
+		"_pragma": {
+			"busy_timeout(" + strconv.FormatInt(callLimit.Milliseconds(), 10) + ")", "trusted_schema(0)",
+			"journal_size_limit(" + strconv.Itoa(logLimitBytes) + ")", "temp_store(MEMORY)", pragma,
+		},
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(limit)
+	db.SetMaxIdleConns(limit)
+	return db, nil
+}
+
+// Close ends what is under way and closes the file. It waits for a disk that hangs.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.end()
+	s.mu.Unlock()
+	s.work.Wait()
+	var faults []error
+	for _, db := range []*sql.DB{s.readers, s.lax, s.durable} {
+		if db != nil {
+			faults = append(faults, db.Close())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// String implements session.Store.
+func (s *Store) String() string { return "sqlite:" + s.path }
+
+// begin counts one more piece of work, which calls s.work.Done, unless the store is closed.
+func (s *Store) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		return session.ErrClosed
+	}
+	s.work.Add(1)
+	return nil
+}
+
+// call does work in its turn. The work has a goroutine of its own, since no context ends a write to a
+// disk that hangs: the caller goes, and the turn stays taken.
+func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string, work func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if err := s.begin(); err != nil {
+		return none, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	select {
+	case turns <- struct{}{}:
+	case <-bounded.Done():
+		s.work.Done()
+		return none, s.ended(ctx, what)
+	}
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer s.work.Done()
+		value, err := work(bounded)
+		<-turns
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil && bounded.Err() != nil {
+			return none, s.ended(ctx, what)
+		}
+		return a.value, s.fault(what, a.err)
+	case <-bounded.Done():
+		return none, s.ended(ctx, what)
+	}
+}
+
+// ended is why a call ended before its work did.
+func (s *Store) ended(ctx context.Context, what string) error {
+	switch {
+	case ctx.Err() != nil:
+		return s.fault(what, ctx.Err())
+	case s.life.Err() != nil:
+		return session.ErrClosed
+	default:
+		return s.fault(what, context.DeadlineExceeded)
+	}
+}
