@@ -52,6 +52,8 @@ var rooms = []room{
 	{"http1/files/listing", nil, []string{"net", "os"}, "names, sizes and times in, a page out"},
 	{"http1/files/media", nil, []string{"net", "os", "io", "time"}, "a field's value in, a quality out"},
 	{"http1/session/*", []string{"http1/session", "http1/session/storetest"}, []string{"net/http"}, "a store keeps records for sessions, and sees no request"},
+	{"http1/session", []string{"http1", "http1/files/media"}, []string{"net"},
+		"it sees Request and Response; its errors are for whoever asks, and Accept is a field"},
 	{"http1/vhost", []string{"http1", "http1/route"}, nil, "the rules of a site are routes"},
 	{"http1/*", []string{"http1"}, nil,
 		"handlers see Request and Response and nothing behind them, so that a second protocol can move in"},
