@@ -77,6 +77,8 @@ func fieldOf(err error) string {
 	switch err {
 	case ErrTaken:
 		return "name"
+	case errWrong:
+		return "password" // whichever of the two it was
 	case ErrInvite:
 		return "invite"
 	}
@@ -114,7 +116,7 @@ func (a *Accounts) refuseOn(w *http1.Response, r *http1.Request, err error, page
 	if f.status == 401 {
 		w.Set("WWW-Authenticate", a.challenge())
 	}
-	if _, known := errors.AsType[*session.Unavailable](err); f.status == 503 && !known && !errors.Is(err, ErrBusy) {
+	if _, known := errors.AsType[*session.Unavailable](err); f.status == 503 && !known && !errors.Is(err, ErrBusy) && r.Context().Err() == nil {
 		a.config.Log.Error("accounts: refused", "request", r.ID(), "error", err)
 	}
 	if wantsJSON(r) {

@@ -122,6 +122,9 @@ func (a *Accounts) careful(w *http1.Response) {
 // show answers with a page.
 func (a *Accounts) show(w *http1.Response, r *http1.Request, status int, name string, p *Page) {
 	p.Site, p.Prefix, p.SignUp = a.config.Site, a.config.Prefix, a.config.SignUp
+	if who, err := session.From(r).Session(); p.Member == "" && err == nil && who != nil {
+		p.Member = who.Subject()
+	}
 	b, err := a.look.Load().render(name, p)
 	if err != nil { // a page of the site's own, with what its examples did not show
 		a.config.Log.Error("accounts: a page cannot be shown", "page", name, "request", r.ID(), "error", err)
