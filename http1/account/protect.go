@@ -139,9 +139,9 @@ func escape(s string) (c byte, ok bool) {
 	for _, digit := range []byte(s[1:3]) {
 		switch {
 		case '0' <= digit && digit <= '9':
-			c = c<<4 | digit - '0'
+			c = c<<4 | (digit - '0')
 		case 'a' <= digit|0x20 && digit|0x20 <= 'f':
-			c = c<<4 | digit | 0x20 - 'a' + 10
+			c = c<<4 | ((digit | 0x20) - 'a' + 10)
 		default:
 			return 0, false
 		}

@@ -94,18 +94,20 @@ func (t *throttle) signUp(ctx context.Context, from netip.Addr) (wait time.Durat
 	return t.take(ctx, "throttle/sign-up/"+network(from), t.limits.SignUp)
 }
 
-// take counts one under each window of limits, until one is full.
+// take counts one under each window of limits, until one is full. The wait is that of the
+// longest window that is full.
 func (t *throttle) take(ctx context.Context, key string, limits []Limit) (wait time.Duration, err error) {
+	n := int64(1)
 	for _, l := range limits {
-		c, err := t.store.Take(ctx, key+"/"+l.Window.String(), 1, l.Attempts, l.Window)
+		c, err := t.store.Take(ctx, key+"/"+l.Window.String(), n, l.Attempts, l.Window)
 		if err != nil {
 			return 0, err
 		}
-		if !c.Taken {
-			return max(c.Resets, time.Second), nil
+		if n == 1 && !c.Taken || n == 0 && c.Used >= l.Attempts {
+			n, wait = 0, max(wait, c.Resets, time.Second)
 		}
 	}
-	return 0, nil
+	return wait, nil
 }
 
 // knows tells whether the member of that name has signed in from there.
