@@ -26,7 +26,8 @@ type bounded struct {
 
 	reads, writes, takes gate
 	failures             atomic.Uint64
-	logged               atomic.Int64 // Unix time in ns of the last line
+	logged               atomic.Int64 // Unix time in ns of the last line about a failure
+	toldAway             atomic.Bool  // it has not been followed by one about the return
 }
 
 func (b *bounded) Get(ctx context.Context, key string) (rec Record, err error) {
@@ -123,15 +124,17 @@ func (b *bounded) through(ctx context.Context, g *gate, limit time.Duration, cal
 	return &Unavailable{RetryAfter: retryAfter}
 }
 
-// tell logs that the store fails, or answers again, once in a while.
+// tell logs that the store fails, once in a while, and that it answers again.
 func (b *bounded) tell(v verdict, err error) {
+	if v == answered {
+		if b.toldAway.CompareAndSwap(true, false) {
+			b.log.Info("the session store answers again", "store", b.store.String())
+		}
+		return
+	}
 	now, last := time.Now().UnixNano(), b.logged.Load()
-	if v == failed && last != 0 && now-last < int64(outageLogPause) || !b.logged.CompareAndSwap(last, now) {
-		return
-	}
-	if v == failed {
+	if (last == 0 || now-last >= int64(outageLogPause)) && b.logged.CompareAndSwap(last, now) {
+		b.toldAway.Store(true)
 		b.log.Warn("the session store fails", "store", b.store.String(), "error", err)
-		return
 	}
-	b.log.Info("the session store answers again", "store", b.store.String())
 }

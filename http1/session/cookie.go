@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/base64"
-	"iter"
 	"strconv"
 	"time"
 )
@@ -19,31 +18,47 @@ const (
 // strict refuses a last character whose spare bits are not zero: a token has one spelling.
 var strict = base64.RawURLEncoding.Strict()
 
-// readToken finds the token in the values of the Cookie fields (RFC 6265 §4.2.1). There is none
-// if the cookie is missing, malformed, or there several times: one of them was planted, and
-// nothing tells which (RFC 6265 §5.4 has them in an order that an attacker can choose).
-func readToken(fields iter.Seq[[]byte], name string) (token [tokenBytes]byte, ok bool) {
-	var value []byte
-	count, total := 0, 0
-	for field := range fields {
-		if total += len(field); total > maxCookieBytes {
-			return token, false
+// finder looks for a cookie in the values of the Cookie fields, one after another (RFC 6265
+// §4.2.1). It takes nothing from the heap.
+type finder struct {
+	name  string
+	value []byte // of the last one found
+	count int
+	bytes int // that were read; more than maxCookieBytes are not
+}
+
+// read looks into one field's value.
+func (f *finder) read(field []byte) {
+	if f.bytes += len(field); f.bytes > maxCookieBytes {
+		return
+	}
+	for len(field) > 0 {
+		pair := field
+		if end := bytes.IndexByte(field, ';'); end >= 0 {
+			pair, field = field[:end], field[end+1:]
+		} else {
+			field = nil
 		}
-		for rest := field; len(rest) > 0; {
-			var pair []byte
-			pair, rest, _ = bytes.Cut(rest, []byte{';'})
-			pair = bytes.Trim(pair, " \t")
-			if len(pair) > len(name) && pair[len(name)] == '=' && string(pair[:len(name)]) == name {
-				value = pair[len(name)+1:]
-				count++
-			}
+		for len(pair) > 0 && (pair[0] == ' ' || pair[0] == '\t') {
+			pair = pair[1:]
+		}
+		if n := len(f.name); len(pair) > n && pair[n] == '=' && string(pair[:n]) == f.name {
+			f.value = pair[n+1:]
+			f.count++
 		}
 	}
-	if count != 1 || len(value) != cookieChars {
+}
+
+// token is the cookie's. There is none if the cookie is missing, malformed, or there several
+// times: one of them was planted then, and nothing tells which, since who plants one can choose
+// where it comes (RFC 6265 §5.4).
+func (f *finder) token() (token [tokenBytes]byte, ok bool) {
+	value := bytes.TrimRight(f.value, " \t")
+	if f.count != 1 || f.bytes > maxCookieBytes || len(value) != cookieChars {
 		return token, false
 	}
 	n, err := strict.Decode(token[:], value)
-	return token, err == nil && n == tokenBytes
+	return token, err == nil && n == tokenBytes // fewer: it passes over line ends
 }
 
 // cookie is what sets the token for the given time (RFC 6265 §4.1): to this host alone, over

@@ -45,7 +45,11 @@ func (c *Current) find() (*Session, error) {
 	if c.r.Scheme() != "https" {
 		return nil, nil // anybody on the way may have sent it
 	}
-	token, ok := readToken(c.r.FieldViews("Cookie"), c.m.cookie)
+	cookies := finder{name: c.m.cookie}
+	for field := range c.r.FieldViews("Cookie") {
+		cookies.read(field)
+	}
+	token, ok := cookies.token()
 	if !ok {
 		return nil, nil
 	}

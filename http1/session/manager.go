@@ -225,14 +225,13 @@ func (m *Manager) recalled(i id) (s *remembered, known bool) {
 
 // ask is find by the store.
 func (m *Manager) ask(ctx context.Context, i id) (*remembered, error) {
-	a, err := m.sessions.load(ctx, i, m.feed.following(), func() (answer[*remembered], error) { return m.fetch(ctx, i) })
+	a, _, err := m.sessions.load(ctx, i, m.feed.following(), func() (answer[*remembered], error) { return m.fetch(ctx, i) })
 	if err != nil || !a.found {
 		return nil, err
 	}
 	s := a.value
 	if s.Subject != "" {
-		epoch, err := m.epoch(ctx, s.Subject)
-		if err != nil || epoch != s.Epoch || epoch == "" {
+		if valid, err := m.inEpoch(ctx, s); err != nil || !valid {
 			return nil, err
 		}
 	}
@@ -246,9 +245,20 @@ func (m *Manager) ask(ctx context.Context, i id) (*remembered, error) {
 	return s, nil
 }
 
+// inEpoch tells whether s began under its subject's epoch. An answer that another was waiting
+// for may be older than s: one that disagrees is asked for again.
+func (m *Manager) inEpoch(ctx context.Context, s *remembered) (bool, error) {
+	epoch, shared, err := m.epoch(ctx, s.Subject)
+	if err == nil && epoch != s.Epoch && shared {
+		m.subjects.forget(s.Subject)
+		epoch, _, err = m.epoch(ctx, s.Subject)
+	}
+	return epoch == s.Epoch && epoch != "", err
+}
+
 // epoch is that of the subject, as the store has it; "" without one.
-func (m *Manager) epoch(ctx context.Context, subject string) (string, error) {
-	a, err := m.subjects.load(ctx, subject, m.feed.following(), func() (answer[string], error) {
+func (m *Manager) epoch(ctx context.Context, subject string) (epoch string, shared bool, err error) {
+	a, shared, err := m.subjects.load(ctx, subject, m.feed.following(), func() (answer[string], error) {
 		rec, err := m.question(ctx, subjectKey(subject))
 		if err != nil {
 			return answer[string]{}, missing(err)
@@ -256,7 +266,7 @@ func (m *Manager) epoch(ctx context.Context, subject string) (string, error) {
 		epoch, err := parseEpoch(rec.Value)
 		return answer[string]{epoch, len(subject) + len(epoch), epoch != ""}, err
 	})
-	return a.value, err
+	return a.value, shared, err
 }
 
 // fetch reads a session from the store.
@@ -266,7 +276,12 @@ func (m *Manager) fetch(ctx context.Context, i id) (answer[*remembered], error) 
 		return answer[*remembered]{}, missing(err)
 	}
 	s, err := m.parse(rec)
-	return answer[*remembered]{s, len(rec.Value), err == nil}, err
+	if err != nil {
+		// None, so that the member can sign in anew: an error would keep them out for good.
+		m.config.Log.Warn("a session's record is broken", "store", m.store.String())
+		return answer[*remembered]{}, nil
+	}
+	return answer[*remembered]{s, len(rec.Value), true}, nil
 }
 
 func missing(err error) error {
@@ -287,8 +302,7 @@ func (m *Manager) question(ctx context.Context, key string) (Record, error) {
 	return m.store.Get(ctx, key)
 }
 
-// parse reads a session's record. One that is broken is an error and no session: it may be
-// that of a later version.
+// parse reads a session's record.
 func (m *Manager) parse(rec Record) (*remembered, error) {
 	s := &remembered{record: new(record), version: rec.Version}
 	if err := json.Unmarshal(rec.Value, s.record); err != nil {

@@ -77,9 +77,10 @@ func (r *recall[K, V]) get(key K) (value V, found, known bool) {
 	return value, false, known
 }
 
-// load asks for the key, or waits for another who does. keep tells whether the answer may be
-// remembered; it is not, if the key is forgotten meanwhile.
-func (r *recall[K, V]) load(ctx context.Context, key K, keep bool, ask func() (answer[V], error)) (answer[V], error) {
+// load asks for the key, or waits for another who does: shared tells of an answer that may be
+// from before the call. keep tells whether the answer may be remembered; it is not, if the key is
+// forgotten meanwhile.
+func (r *recall[K, V]) load(ctx context.Context, key K, keep bool, ask func() (answer[V], error)) (a answer[V], shared bool, err error) {
 	s := r.shard(key)
 	s.mu.Lock()
 	f, waits := s.flights[key]
@@ -91,14 +92,14 @@ func (r *recall[K, V]) load(ctx context.Context, key K, keep bool, ask func() (a
 	if waits {
 		select {
 		case <-f.done:
-			return f.reply, f.err
+			return f.reply, true, f.err
 		case <-ctx.Done():
-			return answer[V]{}, &Unavailable{RetryAfter: retryAfter}
+			return answer[V]{}, true, &Unavailable{RetryAfter: retryAfter}
 		}
 	}
 	defer s.land(key, f) // also if ask panics
 	f.reply, f.err = ask()
-	return f.reply, f.err
+	return f.reply, false, f.err
 }
 
 // land ends a flight and remembers what it brought.

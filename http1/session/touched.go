@@ -20,7 +20,7 @@ const (
 	// touchedLimit bounds how many wait, while the store is away. The others are written
 	// when they are seen again.
 	touchedLimit = 100_000
-	// writePause is between two rounds of writing.
+	// writePause is between two rounds of writing, at most.
 	writePause = time.Second
 	// lastWrite is how long Run writes after its end was asked for.
 	lastWrite = time.Second
@@ -93,7 +93,7 @@ func (m *Manager) touch(i id, s *remembered, now time.Time) {
 
 // writeTouched writes last-seen times until ctx is done, and the rest then.
 func (m *Manager) writeTouched(ctx context.Context) {
-	tick := time.NewTicker(writePause)
+	tick := time.NewTicker(min(writePause, m.touchPause()/2))
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
@@ -170,8 +170,8 @@ func (m *Manager) touchChanges(ctx context.Context, v visit) ([]Change, error) {
 		}
 		return removals(v.id, s.Subject, Unchanged(rec)), nil
 	}
-	if !v.at.After(s.Seen) {
-		return nil, nil
+	if v.at.Sub(s.Seen) < m.touchPause() {
+		return nil, nil // another process was here
 	}
 	next := *s.record
 	next.Seen = stamp(v.at)

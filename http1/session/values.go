@@ -84,6 +84,9 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 			}
 		}
 		next := *s.record
+		if seen := stamp(s.seen); seen.After(next.Seen) {
+			next.Seen = seen
+		}
 		if !edit(&next) {
 			return nil
 		}
