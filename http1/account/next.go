@@ -23,8 +23,8 @@ func safeNext(next, prefix, otherwise string) string {
 	path, _, _ = strings.Cut(path, "#")
 	clean := resolved(strings.ReplaceAll(fold(decode(path)), `\`, "/"))
 	// A browser resolves "/.//evil.example" to a path with two slashes in front, which names
-	// no host there; the next one who resolves it may see one.
-	if strings.Contains(path, "//") || strings.Contains(path, `\`) || dotted(path) {
+	// no host there; the next one who resolves or decodes it may see one.
+	if decoded := decode(path); strings.Contains(decoded, "//") || strings.Contains(decoded, `\`) || dotted(decoded) {
 		return otherwise
 	}
 	for _, page := range []string{"sign-in", "sign-up", "sign-out", "sign-out-everywhere"} {
@@ -35,9 +35,9 @@ func safeNext(next, prefix, otherwise string) string {
 	return next
 }
 
-// dotted tells whether a path has a segment of one or two dots, also as escapes.
+// dotted tells whether a path has a segment of one or two dots.
 func dotted(path string) bool {
-	for segment := range strings.SplitSeq(decode(path), "/") {
+	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
 			return true
 		}

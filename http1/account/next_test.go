@@ -42,6 +42,7 @@ func TestNext(t *testing.T) {
 		"dots that lead up to them":        "/a/..//evil.example",
 		"dots alone":                       "/a/../b",
 		"dots as escapes":                  "/%2e%2e//evil.example",
+		"an escaped slash behind one":      "/%2fevil.example",
 		"two slashes within":               "/a//b",
 		"what is not ASCII":                "/members/\u00e9",
 		"the sign-in page, for ever":       "/-/sign-in",
