@@ -74,6 +74,13 @@ func TestProtectedPaths(t *testing.T) {
 		is(t, eve.post("/members/"), 403)
 		is(t, eve.get("/members/"), 200)
 	})
+	t.Run("nor open a WebSocket", func(t *testing.T) {
+		b := *ann
+		b.fields = []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://other.example.test"}
+		is(t, b.get("/members/"), 403)
+		b.fields[5] = "https://example.test"
+		is(t, b.get("/members/"), 200)
+	})
 	t.Run("over plain HTTP nobody is a member", func(t *testing.T) {
 		res := http1test.Do(s.handler, http1test.Request{Target: "/members/", Fields: []string{"Cookie", ann.cookie}})
 		is(t, res, 303)
