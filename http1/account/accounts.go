@@ -33,12 +33,14 @@ type Config struct {
 	// slash.
 	Prefix string
 	// Protect are globs for the paths that want a member, in the sense of files.Glob and
-	// from the root on: "/members/**" is the directory and all below it. They are matched
-	// without regard to case, against every reading of a path that a handler may have.
+	// from the root on: "/members/**", or "/members/", is the directory and all below it.
+	// They are matched without regard to case, against every reading of a path that a
+	// handler may have.
 	Protect []string
 	// SignUp is SignUpOpen, SignUpInvite or SignUpClosed, which an empty one is too.
 	SignUp string
-	// Quota is what a member without one of their own has. The zero Quota has no limit.
+	// Quota is what a member without one of their own has. The zero Quota has no limit. While
+	// the store cannot count, also because its disk is full, who has one gets 503.
 	Quota Quota
 	// Limits are how often somebody may try. The zero Limits are the usual ones.
 	Limits Limits
@@ -163,7 +165,8 @@ func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 	})
 }
 
-// admit tells whether a request for a protected path may go on; otherwise it is answered.
+// admit tells whether a request for a protected path may go on; otherwise it is answered. A page
+// of another origin may not open a WebSocket either: browsers let it, and leave it to us.
 func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 	s, err := session.From(r).Session()
 	switch {
@@ -171,7 +174,7 @@ func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 		a.refuse(w, r, err)
 	case s == nil || s.Subject() == "":
 		a.unauthenticated(w, r)
-	case !isSafe(r.Method()) && crossOrigin(r, a.config.TrustedOrigins):
+	case (!isSafe(r.Method()) || r.FieldView("Upgrade") != nil) && crossOrigin(r, a.config.TrustedOrigins):
 		a.refuse(w, r, errCrossOrigin)
 	default:
 		return a.count(w, r, s.Subject())
