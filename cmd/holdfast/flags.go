@@ -191,13 +191,13 @@ type certsCACmd struct {
 }
 
 type usersCmd struct {
-	Add    usersAddCmd    `cmd:"" name:"add" help:"Make a member. The password is typed, without being shown, or read from standard input."`
+	Add    usersAddCmd    `cmd:"" name:"add" help:"Make a member. The password is typed without being shown, or read from standard input."`
 	List   usersListCmd   `cmd:"" name:"list" help:"List the members: e-mail, quota, sessions, and when each was last seen."`
 	Remove usersRemoveCmd `cmd:"" name:"remove" help:"Remove a member and end their sessions."`
-	Passwd usersPasswdCmd `cmd:"" name:"passwd" help:"Give a member another password and end their sessions. It is typed, without being shown, or read from standard input."`
+	Passwd usersPasswdCmd `cmd:"" name:"passwd" help:"Give a member another password, typed or read from standard input, and end their sessions."`
 	Quota  usersQuotaCmd  `cmd:"" name:"quota" help:"Show what a member has used and has left, or set how many requests they have and in which time."`
 	Invite usersInviteCmd `cmd:"" name:"invite" help:"Make a code by which somebody can sign up."`
-	Export usersExportCmd `cmd:"" name:"export" help:"Write all members as lines of JSON, with the hashes of their passwords: to keep, or for another store."`
+	Export usersExportCmd `cmd:"" name:"export" help:"Write all members as lines of JSON, with their passwords' hashes, for another store."`
 	Import usersImportCmd `cmd:"" name:"import" help:"Read members that users export wrote. All of it is checked before any is written."`
 }
 

@@ -6,7 +6,9 @@ import (
 	"os"
 )
 
-//go:embed site
+// A directory whose name begins with an underscore is embedded with all: alone.
+//
+//go:embed all:site
 var content embed.FS
 
 // Unpack writes the site's files into a directory, which has none of their names yet.
