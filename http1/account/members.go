@@ -1,0 +1,185 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1/session"
+)
+
+// attemptsMost is how often a change that others came before is tried anew.
+const attemptsMost = 16
+
+// Members are the members in a store. Several processes may change them at once: a change that
+// another came before is made anew on what that one left, or says so. Every call ends soon
+// after its context. Beside the errors below there are those of the store, after which a
+// change may have been made or not.
+type Members struct {
+	store  session.Store
+	hasher *Hasher
+	now    func() time.Time
+}
+
+// NewMembers are the members in store, which stays the caller's. Passwords are hashed by
+// hasher; nil is one of the usual cost.
+func NewMembers(store session.Store, hasher *Hasher) *Members {
+	if hasher == nil {
+		hasher, _ = NewHasher(Cost{}, 0) // the usual cost is within the bounds
+	}
+	return &Members{store: store, hasher: hasher, now: time.Now}
+}
+
+// Add makes a member. The error is an [*Invalid], [ErrTaken] or [ErrBusy].
+func (m *Members) Add(ctx context.Context, name, password, email string) (Member, error) {
+	s, err := m.prepare(ctx, name, password, email)
+	if err != nil {
+		return Member{}, err
+	}
+	change, err := s.write(session.Absent())
+	if err != nil {
+		return Member{}, err
+	}
+	if err = m.store.Apply(ctx, change); errors.Is(err, session.ErrConflict) {
+		return Member{}, ErrTaken
+	}
+	return s.member(), err
+}
+
+// prepare is a member who is in no store yet.
+func (m *Members) prepare(ctx context.Context, name, password, email string) (*stored, error) {
+	n, err := ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	if email, err = ParseEmail(email); err != nil {
+		return nil, err
+	}
+	hash, err := m.hasher.Hash(ctx, n, password)
+	if err != nil {
+		return nil, err
+	}
+	now := m.now()
+	return &stored{name: n, memberRecord: memberRecord{Name: n.Shown, Email: email, Hash: hash, Created: now, PasswordSet: now}}, nil
+}
+
+// Get is the member of a name, in whatever case; or [ErrNoMember].
+func (m *Members) Get(ctx context.Context, name string) (Member, error) {
+	s, err := m.read(ctx, name)
+	if err != nil {
+		return Member{}, err
+	}
+	return s.member(), nil
+}
+
+// read is the record of a name. A name that cannot be one is nobody's.
+func (m *Members) read(ctx context.Context, name string) (*stored, error) {
+	n, err := ParseName(name)
+	if err != nil {
+		return nil, ErrNoMember
+	}
+	r, err := m.store.Get(ctx, memberKey(n.Key))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNoMember
+	case err != nil:
+		return nil, err
+	}
+	return parseMember(r)
+}
+
+// List are the members whose names' normal forms come after the name after, in the order of
+// their bytes, at most limit of them and at most 1,000.
+func (m *Members) List(ctx context.Context, after string, limit int) ([]Member, error) {
+	all, err := m.list(ctx, after, limit)
+	list := make([]Member, 0, len(all))
+	for _, s := range all {
+		list = append(list, s.member())
+	}
+	return list, err
+}
+
+func (m *Members) list(ctx context.Context, after string, limit int) ([]*stored, error) {
+	if after != "" {
+		after = memberKey(after)
+	}
+	records, err := m.store.List(ctx, memberPrefix, after, min(max(limit, 1), session.MaxListRecords))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*stored, 0, len(records))
+	for _, r := range records {
+		s, err := parseMember(r)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// Remove removes a member and, in the same step, ends the member's sessions. The name is free
+// again. The error may be [ErrNoMember].
+func (m *Members) Remove(ctx context.Context, name string) error {
+	return m.alter(ctx, name, func(s *stored) ([]session.Change, error) {
+		epoch, _ := session.NewEpoch(s.name.Key)
+		return []session.Change{{Key: memberKey(s.name.Key), If: session.Unchanged(s.at), Quiet: true}, epoch}, nil
+	})
+}
+
+// SetPassword gives a member another password and, in the same step, ends the member's
+// sessions. The error may be an [*Invalid], [ErrBusy] or [ErrNoMember].
+func (m *Members) SetPassword(ctx context.Context, name, password string) error {
+	s, err := m.read(ctx, name)
+	if err != nil {
+		return err
+	}
+	hash, err := m.hasher.Hash(ctx, s.name, password)
+	if err != nil {
+		return err
+	}
+	return m.alter(ctx, name, func(s *stored) ([]session.Change, error) { return m.passwordChanges(s, hash) })
+}
+
+// passwordChanges are those that give a member a password and end the sessions begun with
+// another.
+func (m *Members) passwordChanges(s *stored, hash string) ([]session.Change, error) {
+	s.Hash, s.PasswordSet = hash, m.now()
+	change, err := s.change()
+	epoch, _ := session.NewEpoch(s.name.Key)
+	return []session.Change{change, epoch}, err
+}
+
+// SetQuota gives a member a quota of their own; nil takes it back. Servers know within a
+// second. The error may be [ErrNoMember].
+func (m *Members) SetQuota(ctx context.Context, name string, quota *Quota) error {
+	if quota != nil {
+		if err := quota.check(); err != nil {
+			return err
+		}
+	}
+	return m.alter(ctx, name, func(s *stored) ([]session.Change, error) {
+		s.Quota = quota
+		change, err := s.change()
+		return []session.Change{change}, err
+	})
+}
+
+// alter makes the changes that f has for a member, and asks it anew when another came first.
+func (m *Members) alter(ctx context.Context, name string, f func(*stored) ([]session.Change, error)) error {
+	for range attemptsMost {
+		s, err := m.read(ctx, name)
+		if err != nil {
+			return err
+		}
+		changes, err := f(s)
+		if err != nil {
+			return err
+		}
+		if err = m.store.Apply(ctx, changes...); !errors.Is(err, session.ErrConflict) {
+			return err
+		}
+	}
+	return ErrContended
+}

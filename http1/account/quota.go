@@ -1,0 +1,138 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/session"
+)
+
+const (
+	// quotaKnownFor is how long a member's own quota is remembered: one that is set holds a
+	// second later, and the members' records are not read for each request.
+	quotaKnownFor = time.Second
+	// quotasMost is how many are remembered. Beyond these all are forgotten.
+	quotasMost = 10_000
+)
+
+// quotas remembers which quota members have.
+type quotas struct {
+	mu sync.Mutex
+	of map[string]knownQuota
+}
+
+type knownQuota struct {
+	quota Quota
+	until time.Time
+}
+
+func (q *quotas) get(subject string, now time.Time) (Quota, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k, ok := q.of[subject]
+	return k.quota, ok && now.Before(k.until) && !now.Add(quotaKnownFor).Before(k.until)
+}
+
+func (q *quotas) set(subject string, quota Quota, until time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.of == nil || len(q.of) >= quotasMost {
+		q.of = make(map[string]knownQuota)
+	}
+	q.of[subject] = knownQuota{quota, until}
+}
+
+// quotaOf is the quota of a member.
+func (a *Accounts) quotaOf(ctx context.Context, subject string) (Quota, error) {
+	now := a.config.Now()
+	if q, known := a.quotas.get(subject, now); known {
+		return q, nil
+	}
+	quota := a.config.Quota
+	s, err := a.members.read(ctx, subject)
+	switch {
+	case errors.Is(err, ErrNoMember): // removed just now, or a session of another making
+	case err != nil:
+		return Quota{}, err
+	case s.Quota != nil:
+		quota = *s.Quota
+	}
+	a.quotas.set(subject, quota, now.Add(quotaKnownFor))
+	return quota, nil
+}
+
+func quotaKey(subject string) string { return "quota/" + subject }
+
+// count takes one request from the member's quota and tells whether there was one; otherwise
+// the request is answered: 429, or 503 while the store cannot count.
+func (a *Accounts) count(w *http1.Response, r *http1.Request, subject string) bool {
+	quota, err := a.quotaOf(r.Context(), subject)
+	if err != nil {
+		a.refuse(w, r, err)
+		return false
+	}
+	if quota == (Quota{}) {
+		return true
+	}
+	c, err := a.members.store.Take(r.Context(), quotaKey(subject), 1, quota.N, quota.Window)
+	if err != nil {
+		a.refuse(w, r, err)
+		return false
+	}
+	tellRateLimit(w, quota, c)
+	if !c.Taken {
+		a.refuse(w, r, &tooMany{wait: c.Resets, text: "Your quota is used up."})
+	}
+	return c.Taken
+}
+
+// tellRateLimit sets the fields of draft-ietf-httpapi-ratelimit-headers-10 as defaults, so that
+// they are on whatever the handler answers.
+func tellRateLimit(w *http1.Response, q Quota, c session.Count) {
+	n := func(i int64) string { return strconv.FormatInt(i, 10) }
+	w.SetDefault("RateLimit-Policy", `"members";q=`+n(q.N)+`;w=`+n(wholeSeconds(q.Window)))
+	w.SetDefault("RateLimit", `"members";r=`+n(max(0, q.N-c.Used))+`;t=`+n(wholeSeconds(c.Resets)))
+}
+
+// wholeSeconds is d rounded up: who waits that long does not come too early.
+func wholeSeconds(d time.Duration) int64 { return int64(max(0, d+time.Second-1) / time.Second) }
+
+// quotaLine is what the member's page shows, nil without a quota.
+func (a *Accounts) quotaLine(ctx context.Context, subject string) (*QuotaLine, error) {
+	quota, err := a.quotaOf(ctx, subject)
+	if err != nil || quota == (Quota{}) {
+		return nil, err
+	}
+	c, err := a.members.store.Take(ctx, quotaKey(subject), 0, quota.N, quota.Window)
+	if err != nil {
+		return nil, err
+	}
+	line := &QuotaLine{Limit: quota.N, Used: c.Used, Left: max(0, quota.N-c.Used),
+		WindowSeconds: wholeSeconds(quota.Window), ResetsSeconds: wholeSeconds(c.Resets)}
+	line.Resets = "with the next request"
+	if c.Used > 0 {
+		line.Resets = "in " + humanDuration(c.Resets)
+	}
+	return line, nil
+}
+
+// humanDuration is a duration for people, rounded up.
+func humanDuration(d time.Duration) string {
+	n, unit := wholeSeconds(d), "second"
+	switch {
+	case n > 2*86400:
+		n, unit = (n+86399)/86400, "day"
+	case n > 2*3600:
+		n, unit = (n+3599)/3600, "hour"
+	case n > 120:
+		n, unit = (n+59)/60, "minute"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + unit
+}
