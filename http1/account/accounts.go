@@ -33,8 +33,9 @@ type Config struct {
 	// slash.
 	Prefix string
 	// Protect are globs for the paths that want a member, in the sense of files.Glob and
-	// from the root on: "/members/**" is the directory and all below it. They are matched
-	// without regard to case, against every reading of a path that a handler may have.
+	// from the root on: "/members/**", or "/members/", is the directory and all below it.
+	// They are matched without regard to case, against every reading of a path that a
+	// handler may have.
 	Protect []string
 	// SignUp is SignUpOpen, SignUpInvite or SignUpClosed, which an empty one is too.
 	SignUp string

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/http1test"
@@ -26,7 +27,8 @@ func newSite(t testing.TB, store session.Store, edit func(*Config)) *site {
 	if store == nil {
 		store = session.NewMemory()
 	}
-	manager, err := session.New(session.Config{Store: store})
+	// A store in memory that takes 100 ms is a machine that is busy.
+	manager, err := session.New(session.Config{Store: store, StoreTimeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/holdfast-server/holdfast/http1/files"
 )
 
@@ -16,32 +18,38 @@ type protection struct {
 }
 
 // newProtection reads globs in the sense of files.Glob, each from the site's root on. One that
-// ends in "/**" is for the directory itself too.
+// ends in "/**" or in a slash is for the directory and all below it.
 func newProtection(globs []string) (p protection, err error) {
 	for _, text := range globs {
-		folded := fold(text)
-		directory, tree := strings.CutSuffix(folded, "/**")
-		switch {
-		case !strings.HasPrefix(text, "/") || strings.Contains(text, "//") || strings.ContainsAny(text, "{}%\\"):
+		if !strings.HasPrefix(text, "/") || strings.Contains(text, "//") || strings.ContainsAny(text, "{}%\\") {
 			return protection{}, fmt.Errorf("account: protect: %q: a glob begins with one slash and names paths as they are on the disk, without braces, percent escapes and empty parts", text)
-		case tree && !strings.ContainsAny(directory, "*?"):
-			p.below = append(p.below, directory)
-			continue
-		case tree:
-			if err = p.add(directory); err != nil {
+		}
+		for _, spelling := range []string{text, norm.NFC.String(text)} {
+			if err = p.add(fold(spelling)); err != nil {
 				return protection{}, fmt.Errorf("account: protect: %q: %w", text, err)
 			}
-		}
-		if err = p.add(strings.TrimSuffix(folded, "/")); err != nil {
-			return protection{}, fmt.Errorf("account: protect: %q: %w", text, err)
 		}
 	}
 	return p, nil
 }
 
+// add adds a folded glob.
 func (p *protection) add(folded string) error {
-	if folded == "" {
+	if folded == "/" {
 		return errors.New("a glob for nothing: \"/**\" is the whole site")
+	}
+	if strings.HasSuffix(folded, "/") {
+		folded += "**"
+	}
+	directory, tree := strings.CutSuffix(folded, "/**")
+	if tree && !strings.ContainsAny(directory, "*?") {
+		p.below = append(p.below, directory)
+		return nil
+	}
+	if tree {
+		if err := p.add(directory); err != nil {
+			return err
+		}
 	}
 	g, err := files.ParseGlob(folded)
 	p.globs = append(p.globs, g)
@@ -50,14 +58,26 @@ func (p *protection) add(folded string) error {
 
 // covers tells whether any reading of a request's path is a protected one. A handler behind
 // may decode escapes, merge slashes, resolve dots, take a backslash for a slash or an encoded
-// one for a separator, look at a disk that ignores case, answer a directory with its index and
+// one for a separator, look at a disk that ignores case or spelling, answer a directory with its index and
 // a file with its compressed sibling: whatever it does, the path is protected if one of those
 // names is. A public path that looks like a protected one is refused with it.
 func (p *protection) covers(raw string) bool {
 	if len(p.below) == 0 && len(p.globs) == 0 {
 		return false
 	}
-	decoded := fold(decode(raw))
+	if ordinary(raw) {
+		return p.reads(raw)
+	}
+	decoded := decode(raw)
+	if p.readings(fold(decoded)) {
+		return true
+	}
+	composed := norm.NFC.String(decoded) // for disks to which an accent and its letter are one
+	return composed != decoded && p.readings(fold(composed))
+}
+
+// readings is covers for a path that is decoded and folded.
+func (p *protection) readings(decoded string) bool {
 	if p.reads(decoded) {
 		return true
 	}
@@ -67,6 +87,20 @@ func (p *protection) covers(raw string) bool {
 	slashed := strings.ReplaceAll(decoded, `\`, "/")
 	return p.reads(slashed) || p.reads(merged(slashed)) || p.reads(resolved(slashed)) ||
 		p.reads(resolved(bare(slashed)))
+}
+
+// ordinary tells that a path, as most are, has one reading before anything is decoded or
+// folded. It is asked for every request of a site.
+func ordinary(raw string) bool {
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case c >= 0x80, 'A' <= c && c <= 'Z', c == '%', c == '\\', c == ';':
+			return false
+		case (c == '/' || c == '.') && i > 0 && raw[i-1] == '/':
+			return false
+		}
+	}
+	return true
 }
 
 // plain tells that a decoded path has one reading.

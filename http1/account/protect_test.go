@@ -21,7 +21,7 @@ func mustProtect(t testing.TB, globs ...string) protection {
 }
 
 func TestProtection(t *testing.T) {
-	p := mustProtect(t, "/members/**", "/reports/*.pdf", "/secret/index.html", "/*/private/**", "/Übung/**")
+	p := mustProtect(t, "/members/**", "/reports/*.pdf", "/secret/index.html", "/*/private/**", "/Übung/**", "/own/", "/e*.txt")
 	for name, path := range map[string]string{
 		"a page below":                              "/members/page.html",
 		"far below":                                 "/members/a/b/c",
@@ -51,6 +51,10 @@ func TestProtection(t *testing.T) {
 		"a wildcard before a tree":                  "/ann/private/x",
 		"the tree's directory":                      "/ann/private",
 		"other letters as escapes":                  "/%C3%BCbung/x",
+		"a letter and its accent apart":             "/u%CC%88bung/x",
+		"a glob that ends in a slash":               "/own/x/y",
+		"a glob's letter with an accent apart":      "/e%CC%81.txt",
+		"its directory":                             "/own",
 	} {
 		t.Run("protected: "+name, func(t *testing.T) {
 			if !p.covers(path) {
