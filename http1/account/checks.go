@@ -1,0 +1,28 @@
+package account
+
+import "errors"
+
+// CheckGlob tells whether Config.Protect may have the glob: for whoever reads one from a file
+// and wants to say which of them is wrong.
+func CheckGlob(glob string) error {
+	_, err := newProtection([]string{glob})
+	return err
+}
+
+// CheckPrefix tells whether Config.Prefix may be the path.
+func CheckPrefix(prefix string) error {
+	c := Config{Prefix: prefix, SignUp: SignUpClosed, Home: prefix + "account"}
+	return c.check()
+}
+
+// CheckHome tells whether a sign-in may lead to the path, below the pages of the prefix or
+// anywhere else on the site.
+func CheckHome(home, prefix string) error {
+	if safeNext(home, prefix, "") == "" {
+		return errors.New("account: the home is not a path of this site that one may come to")
+	}
+	return nil
+}
+
+// Check tells whether a quota can be counted; the zero Quota, which is none, can.
+func (q Quota) Check() error { return q.check() }
