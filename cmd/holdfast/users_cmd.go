@@ -16,7 +16,6 @@ import (
 type roster struct {
 	std      streams
 	place    membersPlace
-	store    session.Store
 	members  *account.Members
 	sessions *session.Manager
 }
@@ -63,16 +62,17 @@ func (c *call) roster(makes bool, work func(ctx context.Context, r *roster) *fau
 
 // work opens the store for some work.
 func (p membersPlace) work(ctx context.Context, std streams, work func(context.Context, *roster) *fault) *fault {
-	store, err := p.open()
-	if err != nil {
-		return &fault{What: "cannot open the store of members", Why: plain(err.Error())}
+	store, f := p.store.open(nil)
+	if f != nil {
+		f.Where = "" // the store's name is in what it says
+		return f
 	}
 	defer store.Close()
-	sessions, err := session.New(session.Config{Store: store, StoreTimeout: rosterTimeout})
+	sessions, err := p.manager(store)
 	if err != nil {
 		return &fault{What: "cannot read the sessions", Why: plain(err.Error())}
 	}
-	return work(ctx, &roster{std: std, place: p, store: store, members: account.NewMembers(store, nil), sessions: sessions})
+	return work(ctx, &roster{std: std, place: p, members: account.NewMembers(store, nil), sessions: sessions})
 }
 
 // memberName is the one name on the command line. No fault repeats what follows it: that is most
@@ -189,8 +189,10 @@ func (cmd *usersInviteCmd) run(c *call) outcome {
 			return storeFault(err)
 		}
 		fmt.Fprintln(r.std.out, code)
-		if r.place.signUp != "" {
-			fmt.Fprintln(r.std.out, r.place.signUp+"?invite="+code)
+		if page := r.place.signUp(); page != "" {
+			fmt.Fprintln(r.std.out, page+"?invite="+code)
+		} else {
+			fmt.Fprintln(r.std.err, `Sign-up is closed: the code is of use once the file says sign-up = "invite".`)
 		}
 		accounts := "one account"
 		if uses > 1 {

@@ -98,7 +98,7 @@ func (r *roster) usage(ctx context.Context, name account.Name) (*usersUsage, err
 	if err != nil {
 		return nil, err
 	}
-	q, count, err := r.members.Usage(ctx, name.Key, r.place.quota)
+	q, count, err := r.members.Usage(ctx, name.Key, r.place.quota())
 	return &usersUsage{
 		Name: m.Name.Shown, Own: m.Quota != nil, Requests: q.N, WindowSeconds: int64(q.Window / time.Second),
 		Used: count.Used, Left: max(0, q.N-count.Used), ResetsSeconds: int64((count.Resets + time.Second - 1) / time.Second),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,15 +11,12 @@ import (
 
 	"github.com/holdfast-server/holdfast/http1/account"
 	"github.com/holdfast-server/holdfast/http1/session"
-	"github.com/holdfast-server/holdfast/http1/session/sqlitestore"
 )
 
 // membersPlace is where a server with these settings keeps its members.
 type membersPlace struct {
-	file   string        // on this machine; "" where replicas share a Redis
-	quota  account.Quota // of members without one of their own
-	signUp string        // the path of the page, "" where it is not known
-	open   func() (session.Store, error)
+	store    memberStore
+	accounts *accountSettings // nil where the file has none, or there is no file
 }
 
 // membersPlace reads where the members are. Nothing is opened yet.
@@ -26,30 +24,60 @@ func (c *call) membersPlace() (membersPlace, []fault) {
 	values, _, faults := c.layers()
 	r := &reader{values: values, faults: append(c.faults, faults...)}
 	dir, why := r.stateDir(c.env)
-	if why != "" {
-		r.faults = append(r.faults, fault{What: why})
+	if a := r.accounts(c.env, dir, why); a != nil {
+		return membersPlace{store: a.Store, accounts: a}, r.faults
 	}
-	path := filepath.Join(dir, "members", "members.db")
-	return membersPlace{file: path, signUp: "/-/sign-up", open: func() (session.Store, error) {
-		return sqlitestore.Open(path, sqlitestore.Options{})
-	}}, r.faults
+	usual := cmp.Or(c.env.get(variable(accountStoreVariable)), "sqlite")
+	store, f := parseMemberStore(usual, dir, why)
+	if f != nil {
+		r.faults = append(r.faults, fault{What: "the store of members " + f.What, Why: f.Why, Mend: f.Mend, Usage: true})
+	}
+	return membersPlace{store: store}, r.faults
+}
+
+// signUp is the path of the page for new members; "" where there is none.
+func (p membersPlace) signUp() string {
+	if p.accounts == nil {
+		return account.DefaultPrefix + "sign-up"
+	}
+	if p.accounts.SignUp == account.SignUpClosed {
+		return ""
+	}
+	return p.accounts.Prefix + "sign-up"
+}
+
+// quota is that of members without one of their own.
+func (p membersPlace) quota() account.Quota {
+	if p.accounts == nil {
+		return account.Quota{}
+	}
+	return p.accounts.Quota
+}
+
+// manager knows the sessions in a store as the server does.
+func (p membersPlace) manager(store session.Store) (*session.Manager, error) {
+	c := session.Config{Store: store, StoreTimeout: rosterTimeout}
+	if p.accounts != nil {
+		c.IdleTimeout, c.Lifetime = p.accounts.IdleTimeout, p.accounts.Lifetime
+	}
+	return session.New(c)
 }
 
 // check tells what would go wrong with a store in a file that is not there yet: it would come
 // to be in a place where no server looks, or belong to somebody whom the server is not.
 func (p membersPlace) check(makes bool) *fault {
-	if p.file == "" {
+	if p.store.path == "" {
 		return nil
 	}
-	_, err := os.Stat(p.file)
+	_, err := os.Stat(p.store.path)
 	switch {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil // opening it will tell
 	case !makes:
-		return &fault{What: "there is no store of members", Where: plain(p.file), Why: "no member was ever made here",
+		return &fault{What: "there is no store of members", Where: plain(p.store.path), Why: "no member was ever made here",
 			Mend: "name the server's directory with --state or its file with --config, or make a member with holdfast users add"}
 	}
-	above := filepath.Dir(p.file)
+	above := filepath.Dir(p.store.path)
 	for {
 		info, err := os.Stat(above)
 		if err == nil {
