@@ -84,8 +84,11 @@ func (r *roster) typedPassword(ctx context.Context, in *os.File, question string
 	select {
 	case l := <-typed:
 		fmt.Fprintln(r.std.err)
-		if l.err != nil {
+		switch {
+		case l.err != nil:
 			return "", &fault{What: "no password was typed", Why: plain(l.err.Error()), Mend: "type one, and then Enter"}
+		case len(l.text) == 0:
+			return "", &fault{What: "no password was typed", Mend: "type one, or add --generate to have one made"}
 		}
 		return string(l.text), nil
 	case <-ctx.Done():
