@@ -89,3 +89,16 @@ func (c *call) memberStore() (memberStore, *accountSettings, []fault) {
 	}
 	return sqliteBelow(dir), nil, r.faults
 }
+
+// String is the store for people, without a password.
+func (m memberStore) String() string {
+	if m.address == "" {
+		return "sqlite:" + m.path
+	}
+	opened, err := redisstore.Open(m.address, redisstore.Options{}) // which dials nothing before it is asked
+	if err != nil {
+		return "redis"
+	}
+	defer opened.Close()
+	return opened.String()
+}

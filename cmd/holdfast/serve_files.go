@@ -39,7 +39,7 @@ func (s *settings) directories(roots []*os.Root, log *slog.Logger) (handlers []h
 func (s *settings) fileOptions(i int, log *slog.Logger) files.Options {
 	of, pages := s.filesOf(i), s.pagesOf(i)
 	return files.Options{Log: log, ETag: of.ETag, Precompressed: of.Precompressed, Rules: slices.Concat(of.Caching, of.Attachments),
-		Browse: pages.Browse, SPA: pages.SPA, PlainErrors: !pages.ErrorPages}
+		Browse: pages.Browse, SPA: pages.SPA, Reserved: ownPages, PlainErrors: !pages.ErrorPages}
 }
 
 // filesOf are the settings of the directory that is the i-th of roots.

@@ -24,6 +24,8 @@ type house struct {
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
+	members      members
+	reads        string // what a reload reads
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
 	pidFile      *pidFile        // nil for none
@@ -54,10 +56,14 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	if s.HTTPS != "" {
 		faults = h.openCertificates(s, faults)
 	}
+	if len(faults) == 0 { // a start that fails makes no store
+		faults = h.openMembers(s)
+	}
 	if len(faults) > 0 {
 		h.abandon()
 		return nil, faults
 	}
+	h.readAgain()
 	h.furnish(s, std)
 	return h, nil
 }
@@ -136,7 +142,7 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	directory, guard := s.handler(s.directories(h.roots, h.log))
+	directory, guard := s.handler(h.members.before(s.directories(h.roots, h.log)))
 	if s.Demo {
 		directory = demo.Mount(directory)
 	}
@@ -223,6 +229,7 @@ func (h *house) close() {
 		_ = os.RemoveAll(h.scratch) // what is left is the system's to clean: nothing of it is anybody's
 	}
 	h.certificates.public.close()
+	h.members.close(h.log)
 }
 
 // closeAccessLog writes out what waits, and gives up on a stuck reader.

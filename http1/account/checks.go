@@ -26,3 +26,13 @@ func CheckHome(home, prefix string) error {
 
 // Check tells whether a quota can be counted; the zero Quota, which is none, can.
 func (q Quota) Check() error { return q.check() }
+
+// Covering is a test for paths that a request may have: whether the glob protects them. The
+// glob is one that CheckGlob admits; any other covers nothing.
+func Covering(glob string) func(path string) bool {
+	p, err := newProtection([]string{glob})
+	if err != nil {
+		return func(string) bool { return false }
+	}
+	return p.covers
+}
