@@ -188,7 +188,7 @@ func TestBrowserQuota(t *testing.T) {
 		v := v.in(t, s)
 		for range 2 {
 			v.goes("/-/account", 200, "/-/account")
-			v.sees("document.querySelector('dl').innerText.replace(/\\s+/g, ' ').includes('Used 1 of 5 Left 4')")
+			v.sees("document.querySelector('dl').innerText.replace(/\\s+/g, ' ').includes('used 1 of 5 Tokens left 4')")
 		}
 		v.pictures("members-quota", "dt", "dd")
 	})
