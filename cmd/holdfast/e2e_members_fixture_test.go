@@ -1,79 +1,254 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/account"
+	"github.com/holdfast-server/holdfast/http1/http1test"
+	"github.com/holdfast-server/holdfast/http1/session"
+	"github.com/holdfast-server/holdfast/http1/session/sqlitestore"
 )
 
-// membersSite has a page for everybody and one for members.
+// The password of all members of the tests, and one of nobody's.
+const (
+	memberPassword = "nine wet otters"
+	wrongPassword  = "nine dry otters"
+)
+
+// membersSite is a root with a public page and one for members.
 func membersSite(t testing.TB) string {
-	return site(t, map[string]string{
-		"index.html":         `<!doctype html><meta name="viewport" content="width=device-width"><title>quay</title><h1>The quay</h1><a href="/members/">members</a>`,
-		"members/index.html": `<!doctype html><meta name="viewport" content="width=device-width"><title>cabin</title><h1>The cabin</h1><p>For members alone. <a id="account" href="/-/account">Your account</a>`,
-	})
-}
-
-// openTable is [accounts] for that site, where everybody may sign up.
-const openTable = "[accounts]\nprotect = [\"/members/**\"]\nsign-up = \"open\"\nname = \"The quay\"\nhome = \"/members/\"\n"
-
-// launchMembers starts a server of members, with more keys in their table.
-func launchMembers(t testing.TB, root, table string, flags ...string) *server {
 	t.Helper()
-	file := writeTable(t, table)
-	return launch(t, root, append([]string{"--config", file}, flags...)...)
+	return site(t, map[string]string{"index.html": "for all", "members/index.html": "for members", "members/style.css": "css",
+		"_holdfast/note.txt": "for the server"})
 }
 
-func writeTable(t testing.TB, table string) string {
+// membersFile is a configuration with these lines in [accounts] beside protect.
+func membersFile(t testing.TB, lines ...string) string {
 	t.Helper()
-	return site(t, map[string]string{"holdfast.toml": table}) + "/holdfast.toml"
+	path := filepath.Join(t.TempDir(), "holdfast.toml")
+	replace(t, path, "[accounts]\nprotect = [\"/members/**\"]\n"+strings.Join(lines, "\n")+"\n")
+	return path
 }
 
-// again starts a server in the place of one that has gone: its address, its state, its file.
-func (s *server) again(root, table string, flags ...string) *server {
+// again starts the server anew, with the state that the last one left.
+func (s *server) again() *server {
 	s.t.Helper()
-	next := spawn(s.t, root, append([]string{"--config", writeTable(s.t, table), "--https", s.https, "--state", s.state}, flags...)...)
-	next.state = s.state
+	next := &server{t: s.t, state: s.state, log: new(transcript), access: new(transcript), gone: make(chan struct{})}
+	next.cmd = exec.Command(s.cmd.Path, s.cmd.Args[1:]...)
+	next.cmd.Env = s.cmd.Env
+	next.cmd.Stdout, next.cmd.Stderr = next.access, next.log
+	if err := next.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		defer close(next.gone)
+		_ = next.cmd.Wait()
+	}()
+	s.t.Cleanup(next.end)
 	return next.listen()
 }
 
-// postForm posts names and values in turn, with the cookie.
-func postForm(c *http.Client, to, cookie string, pairs ...string) (*http.Response, error) {
-	values := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		values.Set(pairs[i], pairs[i+1])
-	}
-	request, err := http.NewRequest(http.MethodPost, to, strings.NewReader(values.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if cookie != "" {
-		request.Header.Set("Cookie", cookie)
-	}
-	request.Header.Set("X-Forwarded-For", "203.0.113.9")
-	request.Header.Set("X-Forwarded-Proto", "https")
-	response, err := c.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(io.Discard, response.Body)
-	_ = response.Body.Close()
-	return response, err
+// A visitor is a browser of the tests. It may be shown other servers of the same state: cookies
+// know no ports.
+type visitor struct {
+	t      testing.TB
+	server *server
+	http   *http.Client
+	fields map[string]string // of each request
 }
 
-// signsIn signs a member in or up and returns the cookie.
-func signsIn(t testing.TB, c *http.Client, to, name, password string) (cookie string) {
+func newVisitor(t testing.TB, s *server) *visitor {
 	t.Helper()
-	response, err := postForm(c, to, "", "name", name, "password", password)
+	return newVisitorBy(t, s, client(t, s.trust()))
+}
+
+// newVisitorBy is one who trusts somebody else than the server's own CA.
+func newVisitorBy(t testing.TB, s *server, c *http.Client) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, _, _ = strings.Cut(response.Header.Get("Set-Cookie"), ";")
-	if response.StatusCode != http.StatusSeeOther || !strings.HasPrefix(cookie, "__Host-session=") {
-		t.Fatalf("%s: status %d, cookie %q", to, response.StatusCode, cookie)
+	c.Jar = jar
+	return &visitor{t: t, server: s, http: c}
+}
+
+// reply is what matters of a response.
+type reply struct {
+	status   int
+	location string
+	content  string
+	header   http.Header
+}
+
+// try asks and returns what is wrong with the connection.
+func (v *visitor) try(method, path string, form url.Values, fields ...string) (reply, error) {
+	r, err := http.NewRequest(method, v.server.url(path), strings.NewReader(form.Encode()))
+	if err != nil {
+		return reply{}, err
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for name, value := range v.fields {
+		r.Header.Set(name, value)
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		r.Header.Set(fields[i], fields[i+1])
+	}
+	answer, err := v.http.Do(r)
+	if err != nil {
+		return reply{}, err
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	return reply{answer.StatusCode, answer.Header.Get("Location"), string(content), answer.Header}, err
+}
+
+func (v *visitor) ask(method, path string, form url.Values, fields ...string) reply {
+	v.t.Helper()
+	r, err := v.try(method, path, form, fields...)
+	if err != nil {
+		v.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return r
+}
+
+func (v *visitor) get(path string, fields ...string) reply {
+	v.t.Helper()
+	return v.ask("GET", path, nil, fields...)
+}
+
+func (v *visitor) post(path string, pairs ...string) reply {
+	v.t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return v.ask("POST", path, form)
+}
+
+// signUp makes a member, who is signed in then.
+func (v *visitor) signUp(name string) {
+	v.t.Helper()
+	if r := v.post("/-/sign-up", "name", name, "password", memberPassword); r.status != 303 {
+		v.t.Fatalf("sign-up: %d %s", r.status, r.content)
+	}
+}
+
+// isMember tells whether the protected page is shown.
+func (v *visitor) isMember() bool {
+	v.t.Helper()
+	switch r := v.get("/members/"); {
+	case r.status == 200 && r.content == "for members":
+		return true
+	case r.status == 303 && strings.HasPrefix(r.location, "/-/sign-in?next="):
+		return false
+	default:
+		v.t.Fatalf("/members/: %d %s", r.status, r.content)
+		return false
+	}
+}
+
+// seeds are sessions that a test makes in a store before a server has it: begun without a
+// password's work.
+type seeds struct {
+	t        testing.TB
+	store    session.Store
+	sessions *session.Manager
+	members  *account.Members
+}
+
+// openSeeds opens the store below a state directory.
+func openSeeds(t testing.TB, state string) *seeds {
+	t.Helper()
+	store, err := sqlitestore.Open(sqliteBelow(state).path, sqlitestore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	sessions, err := session.New(session.Config{Store: store, StoreTimeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher, err := account.NewHasher(account.Cost{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &seeds{t: t, store: store, sessions: sessions, members: account.NewMembers(store, hasher)}
+}
+
+// add makes a member.
+func (s *seeds) add(name string) {
+	s.t.Helper()
+	if _, err := s.members.Add(s.t.Context(), name, memberPassword, ""); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// begin makes a session and returns its cookie.
+func (s *seeds) begin(name string) *http.Cookie {
+	s.t.Helper()
+	answer := http1test.Do(s.sessions.Attach(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+		if _, err := session.From(r).Begin(name); err != nil {
+			s.t.Error(err)
+		}
+		w.SetStatus(204)
+	})), http1test.Request{Secure: true})
+	cookie, err := http.ParseSetCookie(answer.Get("Set-Cookie"))
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	return cookie
+}
+
+// carrying gives the visitor a cookie.
+func (v *visitor) carrying(cookie *http.Cookie) *visitor {
+	v.t.Helper()
+	v.http.Jar.SetCookies(v.at(), []*http.Cookie{cookie})
+	return v
+}
+
+// address has the visitor come from an address, by the word of a trusted proxy.
+func (v *visitor) address(n int) *visitor {
+	v.fields = map[string]string{"Forwarded": fmt.Sprintf("for=10.%d.%d.%d;proto=https", n>>16&255, n>>8&255, n&255)}
+	return v
+}
+
+// within tells how long something took.
+func within(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
+
+// at is the server as cookie jars know it.
+func (v *visitor) at() *url.URL {
+	v.t.Helper()
+	at, err := url.Parse(v.server.url("/"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return at
+}
+
+// modeOf is the mode of a file as ls writes it.
+func modeOf(t testing.TB, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().String()
 }

@@ -5,27 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/holdfast-server/holdfast/http1"
-	"github.com/holdfast-server/holdfast/http1/http1test"
-	"github.com/holdfast-server/holdfast/http1/session"
 )
-
-// atWeb begins sessions as a browser's requests do.
-type atWeb struct{ manager *session.Manager }
-
-func (a *atWeb) begin(t *testing.T, subject string) {
-	t.Helper()
-	r := http1test.Do(a.manager.Attach(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
-		if _, err := session.From(r).Begin(subject); err != nil {
-			t.Error(err)
-		}
-		w.Text(200, "in")
-	})), http1test.Request{Target: "/", Secure: true})
-	if r.Status != 200 || r.Get("Set-Cookie") == "" {
-		t.Fatalf("%+v", r)
-	}
-}
 
 func TestUsersExportAndImport(t *testing.T) {
 	from := newDesk(t)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/holdfast-server/holdfast/http1/account"
 	"github.com/holdfast-server/holdfast/http1/session"
-	"github.com/holdfast-server/holdfast/http1/session/sqlitestore"
 )
 
 const (
@@ -68,17 +66,6 @@ func (d *atDesk) must(stdin string, args ...string) result {
 
 // file is where the members are.
 func (d *atDesk) file() string { return filepath.Join(d.state, "members", "members.db") }
-
-// open is the store, as a server beside the command line has it.
-func (d *atDesk) open() session.Store {
-	d.t.Helper()
-	s, err := sqlitestore.Open(d.file(), sqlitestore.Options{})
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() { _ = s.Close() })
-	return s
-}
 
 // refused is that a command did not do it, and said so in one line with all of these words.
 func (r result) refused(t *testing.T, exit int, words ...string) {
@@ -274,14 +261,11 @@ func exported(t *testing.T, d *atDesk, name string) string {
 func TestUsersRemoveAndPasswd(t *testing.T) {
 	d := newDesk(t)
 	d.must(annsPassword, "add", "Ann")
-	sessions, err := session.New(session.Config{Store: d.open()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	web := openSeeds(t, d.state)
+	sessions := web.sessions
 	begin := func(t *testing.T) {
 		t.Helper()
-		begun := &atWeb{manager: sessions}
-		begun.begin(t, "ann")
+		web.begin("ann")
 		if n := liveSessions(t, sessions, "ann"); n != 1 {
 			t.Fatalf("%d sessions", n)
 		}
@@ -337,7 +321,7 @@ func liveSessions(t *testing.T, m *session.Manager, subject string) int {
 func TestUsersQuota(t *testing.T) {
 	d := newDesk(t)
 	d.must(annsPassword, "add", "ann")
-	store := d.open()
+	store := openSeeds(t, d.state).store
 	take := func(t *testing.T, n int64) {
 		t.Helper()
 		if _, err := store.Take(t.Context(), "quota/ann", n, 100, time.Hour); err != nil {
@@ -385,11 +369,7 @@ func TestUsersQuota(t *testing.T) {
 func TestUsersInvite(t *testing.T) {
 	d := newDesk(t)
 	redeem := func(code, name string) error {
-		hasher, err := account.NewHasher(account.Cost{}, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = account.NewMembers(d.open(), hasher).Redeem(context.Background(), code, name, annsPassword, "")
+		_, err := openSeeds(t, d.state).members.Redeem(t.Context(), code, name, annsPassword, "")
 		return err
 	}
 	t.Run("a code is shown with the page's path, and makes one account", func(t *testing.T) {
