@@ -39,7 +39,8 @@ type Config struct {
 	Protect []string
 	// SignUp is SignUpOpen, SignUpInvite or SignUpClosed, which an empty one is too.
 	SignUp string
-	// Quota is what a member without one of their own has. The zero Quota has no limit.
+	// Quota is what a member without one of their own has. The zero Quota has no limit. While
+	// the store cannot count, also because its disk is full, who has one gets 503.
 	Quota Quota
 	// Limits are how often somebody may try. The zero Limits are the usual ones.
 	Limits Limits
@@ -72,6 +73,7 @@ type Accounts struct {
 	throttle   *throttle
 	quotas     quotas
 	look       atomic.Pointer[look]
+	figures    figures
 }
 
 // New makes Accounts. Its error tells everything that is wrong with the Config, the pages
@@ -164,7 +166,8 @@ func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 	})
 }
 
-// admit tells whether a request for a protected path may go on; otherwise it is answered.
+// admit tells whether a request for a protected path may go on; otherwise it is answered. A page
+// of another origin may not open a WebSocket either: browsers let it, and leave it to us.
 func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 	s, err := session.From(r).Session()
 	switch {
@@ -172,7 +175,7 @@ func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 		a.refuse(w, r, err)
 	case s == nil || s.Subject() == "":
 		a.unauthenticated(w, r)
-	case !isSafe(r.Method()) && crossOrigin(r, a.config.TrustedOrigins):
+	case (!isSafe(r.Method()) || r.FieldView("Upgrade") != nil) && crossOrigin(r, a.config.TrustedOrigins):
 		a.refuse(w, r, errCrossOrigin)
 	default:
 		w.SetPrivate() // whatever the site's rules say of the file

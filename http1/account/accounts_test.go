@@ -74,6 +74,13 @@ func TestProtectedPaths(t *testing.T) {
 		is(t, eve.post("/members/"), 403)
 		is(t, eve.get("/members/"), 200)
 	})
+	t.Run("nor open a WebSocket", func(t *testing.T) {
+		b := *ann
+		b.fields = []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://other.example.test"}
+		is(t, b.get("/members/"), 403)
+		b.fields[5] = "https://example.test"
+		is(t, b.get("/members/"), 200)
+	})
 	t.Run("over plain HTTP nobody is a member", func(t *testing.T) {
 		res := http1test.Do(s.handler, http1test.Request{Target: "/members/", Fields: []string{"Cookie", ann.cookie}})
 		is(t, res, 303)
@@ -138,20 +145,24 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("%s", res.Content)
 		}
 	})
-	t.Run("a program posts an object and gets one", func(t *testing.T) {
-		b := s.program()
-		res := b.do(http1test.Request{Method: "POST", Target: "/-/sign-in", Fields: []string{"Content-Type", jsonType},
-			Content: `{"name":"ann","password":"` + goodPassword + `","next":"/members/"}`})
-		is(t, res, 200)
-		if got := string(res.Content); got != `{"name":"Ann","next":"/members/"}`+"\n" || b.cookie == "" {
-			t.Errorf("%s, cookie %q", got, b.cookie)
-		}
-		res = s.program().signIn("ann", "wrong horse")
-		is(t, res, 401)
-		if res.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%v", res.Fields)
-		}
-	})
+	for _, accept := range []string{"application/json", "*/*", ""} {
+		t.Run("a program that accepts "+accept+" posts an object and gets one", func(t *testing.T) {
+			b := s.program()
+			b.fields = []string{"Accept", accept}
+			post := func(password string) *http1test.Response {
+				return b.do(http1test.Request{Method: "POST", Target: "/-/sign-in", Fields: []string{"Content-Type", jsonType},
+					Content: `{"name":"ann","password":"` + password + `","next":"/members/"}`})
+			}
+			if res := post("wrong horse"); res.Status != 401 || res.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %v", res.Status, res.Fields)
+			}
+			res := post(goodPassword)
+			is(t, res, 200)
+			if got := string(res.Content); got != `{"name":"Ann","next":"/members/"}`+"\n" || b.cookie == "" {
+				t.Errorf("%s, cookie %q", got, b.cookie)
+			}
+		})
+	}
 	t.Run("the time of it is in the record", func(t *testing.T) {
 		if got, err := s.Members().Get(t.Context(), "ann"); err != nil || got.SignedIn.IsZero() {
 			t.Errorf("%+v, %v", got, err)
@@ -250,6 +261,26 @@ func TestSignInLimits(t *testing.T) {
 		b.from = netip.MustParseAddrPort("192.0.2.99:1")
 		is(t, b.signIn("ann", goodPassword), 303)
 	})
+	t.Run("guesses from everywhere do not lock a member out who was here before", func(t *testing.T) {
+		s := newSite(t, nil, func(c *Config) { c.Limits = Limits{} })
+		s.member("ann")
+		up := s.browser()
+		up.from = netip.MustParseAddrPort("192.0.2.77:1")
+		is(t, up.post("/-/sign-up", "name", "bob", "password", goodPassword), 303)
+		for n := range 40 {
+			b := s.browser()
+			b.from = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(n)}), 1)
+			b.signIn("ann", "wrong horse")
+			b.signIn("bob", "wrong horse")
+		}
+		for _, name := range []string{"ann", "bob"} {
+			b := s.browser()
+			b.from = netip.MustParseAddrPort("192.0.2.99:1")
+			is(t, b.signIn(name, goodPassword), 429)
+		}
+		is(t, s.browser().signIn("ann", goodPassword), 303)
+		is(t, up.signIn("bob", goodPassword), 303)
+	})
 	t.Run("a change of password is a guess too", func(t *testing.T) {
 		b := s.member("bob")
 		var res *http1test.Response
@@ -266,7 +297,7 @@ func TestSignUp(t *testing.T) {
 		b := s.browser()
 		leads(t, b.post("/-/sign-up", "name", "Ann", "password", goodPassword, "email", "ann@example.org", "next", "/members/x"), "/members/x")
 		is(t, b.get("/members/x"), 200)
-		if got, err := s.Members().Get(t.Context(), "ann"); err != nil || got.Email != "ann@example.org" || got.Name.Shown != "Ann" {
+		if got, err := s.Members().Get(t.Context(), "ann"); err != nil || got.Email != "ann@example.org" || got.Name.Shown != "Ann" || got.SignedIn.IsZero() {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})

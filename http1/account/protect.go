@@ -41,6 +41,14 @@ func (p *protection) add(folded string) error {
 	if strings.HasSuffix(folded, "/") {
 		folded += "**"
 	}
+	if before, after, anywhere := strings.Cut(folded, "/**/"); anywhere {
+		if strings.Contains(after, "/**/") {
+			return errors.New("it has \"/**/\" in it more than once")
+		}
+		if err := p.add(before + "/" + after); err != nil { // at no depth too, where files.Glob wants a slash
+			return err
+		}
+	}
 	directory, tree := strings.CutSuffix(folded, "/**")
 	if tree && !strings.ContainsAny(directory, "*?") {
 		p.below = append(p.below, directory)
@@ -85,8 +93,7 @@ func (p *protection) readings(decoded string) bool {
 		return false
 	}
 	slashed := strings.ReplaceAll(decoded, `\`, "/")
-	return p.reads(slashed) || p.reads(merged(slashed)) || p.reads(resolved(slashed)) ||
-		p.reads(resolved(bare(slashed)))
+	return p.reads(slashed) || p.reads(resolved(slashed)) || p.reads(resolved(bare(slashed)))
 }
 
 // ordinary tells that a path, as most are, has one reading before anything is decoded or
@@ -183,18 +190,7 @@ func escape(s string) (c byte, ok bool) {
 	return c, true
 }
 
-// merged has one slash where path has several.
-func merged(path string) string {
-	var b strings.Builder
-	for i := range len(path) {
-		if path[i] != '/' || i == 0 || path[i-1] != '/' {
-			b.WriteByte(path[i])
-		}
-	}
-	return b.String()
-}
-
-// resolved is merged without the segments "." and ".." (RFC 3986 §5.2.4).
+// resolved is path without the segments "." and ".." (RFC 3986 §5.2.4) and without empty ones.
 func resolved(path string) string {
 	var kept []string
 	segments := strings.Split(path, "/")

@@ -115,6 +115,17 @@ func TestQuota(t *testing.T) {
 			t.Errorf("served %d, refused %d", served.Load(), refused.Load())
 		}
 	})
+	t.Run("a clock that is set back keeps none for longer", func(t *testing.T) {
+		var q quotas
+		now := time.Now()
+		q.set("ann", Quota{5, time.Hour}, now.Add(quotaKnownFor))
+		if got, known := q.get("ann", now); !known || got.N != 5 {
+			t.Errorf("%v, %v", got, known)
+		}
+		if _, known := q.get("ann", now.Add(-time.Hour)); known {
+			t.Error("known for another hour")
+		}
+	})
 	t.Run("what is remembered of quotas is bounded", func(t *testing.T) {
 		var q quotas
 		for i := range 3 * quotasMost {

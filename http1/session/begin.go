@@ -107,7 +107,7 @@ func (c *Current) prepare(ctx context.Context, subject string, old *Session, rot
 			return nil, err
 		}
 	}
-	writes, err := b.record.writes(newID(b.token), c.m.config.IdleTimeout, Absent(), false)
+	writes, err := b.record.writes(newID(b.token), c.m.kept(), Absent(), false)
 	b.changes = append(b.changes, writes...)
 	return b, err
 }

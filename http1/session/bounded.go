@@ -116,9 +116,11 @@ func (b *bounded) through(ctx context.Context, g *gate, limit time.Duration, cal
 	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrConflict):
 		v = answered
 		return err
-	case ctx.Err() != nil && time.Since(began) < limit/2:
-		v = unknown // a caller without patience says nothing about the store
+	case errors.Is(ctx.Err(), context.Canceled):
+		v = unknown
 		return ctx.Err()
+	case ctx.Err() != nil && time.Since(began) < limit/2:
+		v = unknown // a caller who had waited in line before says nothing about the store
 	}
 	b.failures.Add(1)
 	return &Unavailable{RetryAfter: retryAfter}

@@ -82,6 +82,10 @@ func (m *Manager) touchPause() time.Duration {
 	return min(longestTouchPause, m.config.IdleTimeout/touchShare)
 }
 
+// kept is how long the store keeps a session that is not seen: a little longer than it is valid,
+// so that who comes at the last moment finds it still there when that is written.
+func (m *Manager) kept() time.Duration { return m.config.IdleTimeout + 2*m.touchPause() }
+
 // touch notes that s was seen.
 func (m *Manager) touch(i id, s *remembered, now time.Time) {
 	at := now.UnixNano()
@@ -175,7 +179,7 @@ func (m *Manager) touchChanges(ctx context.Context, v visit) ([]Change, error) {
 	}
 	next := *s.record
 	next.Seen = stamp(v.at)
-	return next.writes(v.id, m.config.IdleTimeout, Unchanged(rec), true)
+	return next.writes(v.id, m.kept(), Unchanged(rec), true)
 }
 
 // applyQuietly is Apply of changes of which nobody errs who remembers the records.

@@ -90,7 +90,7 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 		if !edit(&next) {
 			return nil
 		}
-		changes, err := next.writes(s.id, s.m.config.IdleTimeout, Unchanged(Record{Version: s.version}), false)
+		changes, err := next.writes(s.id, s.m.kept(), Unchanged(Record{Version: s.version}), false)
 		if err != nil {
 			return err
 		}

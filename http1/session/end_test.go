@@ -1,0 +1,179 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-server/holdfast/http1"
+	"github.com/holdfast-server/holdfast/http1/session"
+)
+
+func TestEnd(t *testing.T) {
+	t.Run("the record, its line and the cookie go", func(t *testing.T) {
+		store := session.NewMemory()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "ada")
+		before := &client{t: t, cookie: c.cookie}
+		if err := c.signOut(m); err != nil {
+			t.Fatal(err)
+		}
+		if c.cookie != "__Host-session=" || len(records(t, store, "session")) != 0 {
+			t.Errorf("cookie %q, records %v", c.cookie, records(t, store, "session"))
+		}
+		before.is(m, "nobody")
+	})
+	t.Run("a cookie of no session is cleared and nothing is written", func(t *testing.T) {
+		store := newMoodyStore()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t, cookie: "__Host-session=" + strings.Repeat("A", 43)}
+		if err := c.signOut(m); err != nil || c.cookie != "__Host-session=" || store.applies.Load() != 0 {
+			t.Errorf("%v, cookie %q", err, c.cookie)
+		}
+	})
+	for name, how := range map[string]mood{"fails": full, "fails after the change": uncertain} {
+		t.Run("where the store "+name+" the client keeps its cookie and is told", func(t *testing.T) {
+			store := newMoodyStore()
+			m, c := manager(t, session.Config{Store: store}), &client{t: t}
+			c.signIn(m, "ada")
+			store.is(how)
+			for what, end := range map[string]func(now *session.Current) error{
+				"End":    func(now *session.Current) error { return now.End() },
+				"EndAll": func(now *session.Current) error { return now.EndAll("ada") },
+			} {
+				res := c.ask(m, func(now *session.Current) {
+					before, err := now.Session()
+					if err != nil || before == nil {
+						return // the first of both was done after all
+					}
+					if _, away := errors.AsType[*session.Unavailable](end(now)); !away {
+						t.Errorf("%s: not unavailable", what)
+					}
+				})
+				if set := res.Get("Set-Cookie"); set != "" {
+					t.Errorf("%s: cookie %q", what, set)
+				}
+			}
+			want := map[mood]string{full: "ada", uncertain: "nobody"}[how]
+			c.is(m, want)
+		})
+	}
+	t.Run("over plain HTTP no cookie is touched", func(t *testing.T) {
+		m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+		c.signIn(m, "ada")
+		plain := &client{t: t, cookie: c.cookie, plain: true}
+		if err := plain.signOut(m); err != nil || plain.cookie != c.cookie {
+			t.Errorf("%v, cookie %q", err, plain.cookie)
+		}
+		c.is(m, "ada")
+	})
+}
+
+func TestEndAll(t *testing.T) {
+	m := manager(t, session.Config{Store: session.NewMemory()})
+	here, there, other := &client{t: t}, &client{t: t}, &client{t: t}
+	here.signIn(m, "ada")
+	there.signIn(m, "ada")
+	other.signIn(m, "bob")
+	here.ask(m, func(now *session.Current) {
+		if err := now.EndAll("bob"); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("of another leaves who asks", func(t *testing.T) {
+		here.is(m, "ada")
+		other.is(m, "nobody")
+	})
+	here.ask(m, func(now *session.Current) {
+		if err := now.EndAll("ada"); err != nil {
+			t.Error(err)
+		}
+		if s, err := now.Session(); s != nil || err != nil {
+			t.Error("the request still has its session")
+		}
+	})
+	t.Run("ends here and there, and clears the cookie", func(t *testing.T) {
+		if here.cookie != "__Host-session=" {
+			t.Errorf("cookie %q", here.cookie)
+		}
+		there.is(m, "nobody")
+	})
+	t.Run("a sign-in afterwards is one", func(t *testing.T) {
+		there.signIn(m, "ada")
+		there.is(m, "ada")
+	})
+}
+
+func TestList(t *testing.T) {
+	ctx := context.Background()
+	m := manager(t, session.Config{Store: session.NewMemory()})
+	phone, laptop, other := &client{t: t}, &client{t: t}, &client{t: t}
+	begin := func(c *client, subject, agent string) (id string) {
+		c.send(m, func(w *http1.Response, r *http1.Request) {
+			s, err := session.From(r).Begin(subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id = s.ID()
+		}, "User-Agent", agent)
+		return id
+	}
+	onPhone, onLaptop, others := begin(phone, "ada", "phone"), begin(laptop, "ada", "laptop"), begin(other, "adam", "x")
+	t.Run("shows the subject's sessions and nobody else's", func(t *testing.T) {
+		all, err := m.List(ctx, "ada")
+		if err != nil || len(all) != 2 {
+			t.Fatal(all, err)
+		}
+		agents := map[string]string{onPhone: "phone", onLaptop: "laptop"}
+		for _, i := range all {
+			if agents[i.ID] != i.Agent || i.Agent == "" || i.Began.IsZero() || i.Seen.IsZero() || !i.Ends.After(i.Began) {
+				t.Errorf("%+v", i)
+			}
+		}
+	})
+	t.Run("of nobody known is empty", func(t *testing.T) {
+		if all, err := m.List(ctx, "eve"); err != nil || len(all) != 0 {
+			t.Error(all, err)
+		}
+	})
+	t.Run("nobody ends another's", func(t *testing.T) {
+		for _, id := range []string{others, "", "x", strings.Repeat("0", 64), strings.ToUpper(onPhone), onPhone + "/"} {
+			if err := m.EndOne(ctx, "ada", id); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%q: %v", id, err)
+			}
+		}
+		if err := m.EndOne(ctx, "a/da", onPhone); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+		other.is(m, "adam")
+		phone.is(m, "ada")
+	})
+	t.Run("one that is ended is gone from the list, and over", func(t *testing.T) {
+		if err := m.EndOne(ctx, "ada", onPhone); err != nil {
+			t.Fatal(err)
+		}
+		phone.is(m, "nobody")
+		laptop.is(m, "ada")
+		if all, err := m.List(ctx, "ada"); err != nil || len(all) != 1 || all[0].ID != onLaptop {
+			t.Error(all, err)
+		}
+	})
+	t.Run("those before a sign-out everywhere are not shown", func(t *testing.T) {
+		if err := m.EndAll(ctx, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		again := begin(laptop, "ada", "laptop")
+		if all, err := m.List(ctx, "ada"); err != nil || len(all) != 1 || all[0].ID != again {
+			t.Error(all, err)
+		}
+	})
+	t.Run("at most 100 are shown", func(t *testing.T) {
+		for range 150 {
+			begin(&client{t: t}, "eve", "x")
+		}
+		if all, err := m.List(ctx, "eve"); err != nil || len(all) != 100 {
+			t.Error(len(all), err)
+		}
+	})
+}
