@@ -101,7 +101,7 @@ type serveCmd struct {
 	LogLevel  string `name:"log-level" group:"Logging" placeholder:"debug|info|warn|error" default:"info" help:"Least level of the log on stderr. debug tells of each refused message and each broken connection; warn leaves out the start and the stop. The access log has one level and is not changed."`
 	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
 
-	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT."`
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT. [accounts] keeps paths for members who sign in."`
 }
 
 // demoCmd takes the settings of a server, but no directory.

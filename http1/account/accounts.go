@@ -73,6 +73,7 @@ type Accounts struct {
 	throttle   *throttle
 	quotas     quotas
 	look       atomic.Pointer[look]
+	figures    figures
 }
 
 // New makes Accounts. Its error tells everything that is wrong with the Config, the pages

@@ -145,20 +145,24 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("%s", res.Content)
 		}
 	})
-	t.Run("a program posts an object and gets one", func(t *testing.T) {
-		b := s.program()
-		res := b.do(http1test.Request{Method: "POST", Target: "/-/sign-in", Fields: []string{"Content-Type", jsonType},
-			Content: `{"name":"ann","password":"` + goodPassword + `","next":"/members/"}`})
-		is(t, res, 200)
-		if got := string(res.Content); got != `{"name":"Ann","next":"/members/"}`+"\n" || b.cookie == "" {
-			t.Errorf("%s, cookie %q", got, b.cookie)
-		}
-		res = s.program().signIn("ann", "wrong horse")
-		is(t, res, 401)
-		if res.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%v", res.Fields)
-		}
-	})
+	for _, accept := range []string{"application/json", "*/*", ""} {
+		t.Run("a program that accepts "+accept+" posts an object and gets one", func(t *testing.T) {
+			b := s.program()
+			b.fields = []string{"Accept", accept}
+			post := func(password string) *http1test.Response {
+				return b.do(http1test.Request{Method: "POST", Target: "/-/sign-in", Fields: []string{"Content-Type", jsonType},
+					Content: `{"name":"ann","password":"` + password + `","next":"/members/"}`})
+			}
+			if res := post("wrong horse"); res.Status != 401 || res.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %v", res.Status, res.Fields)
+			}
+			res := post(goodPassword)
+			is(t, res, 200)
+			if got := string(res.Content); got != `{"name":"Ann","next":"/members/"}`+"\n" || b.cookie == "" {
+				t.Errorf("%s, cookie %q", got, b.cookie)
+			}
+		})
+	}
 	t.Run("the time of it is in the record", func(t *testing.T) {
 		if got, err := s.Members().Get(t.Context(), "ann"); err != nil || got.SignedIn.IsZero() {
 			t.Errorf("%+v, %v", got, err)

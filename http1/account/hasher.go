@@ -96,7 +96,8 @@ func (h *Hasher) make(password string) string {
 
 // verify compares a password with a stored hash, in time that does not tell how alike they
 // are. An empty stored is of a name that nobody has: the work is the same as for a hash of the
-// present cost, and no password is right. renewed is a hash of the same password where the
+// present cost, and no password is right. (A stored hash of another cost takes that one's time
+// until its member signs in.) renewed is a hash of the same password where the
 // stored one has another cost, else empty. The error is [ErrBusy], ctx's or errHash.
 func (h *Hasher) verify(ctx context.Context, stored, password string) (right bool, renewed string, err error) {
 	d := h.dummy()

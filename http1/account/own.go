@@ -86,6 +86,7 @@ func (a *Accounts) passwordPage(v *visit) {
 // new session here, and all others are over.
 func (a *Accounts) changePassword(v *visit) {
 	if err := a.replacePassword(v); err != nil {
+		a.figures.refused(err)
 		if errors.Is(err, errWrong) {
 			err = &Invalid{"old", "This is not the present password."}
 		} else if invalid, ok := errors.AsType[*Invalid](err); ok && invalid.Field == "password" {

@@ -41,6 +41,14 @@ func (p *protection) add(folded string) error {
 	if strings.HasSuffix(folded, "/") {
 		folded += "**"
 	}
+	if before, after, anywhere := strings.Cut(folded, "/**/"); anywhere {
+		if strings.Contains(after, "/**/") {
+			return errors.New("it has \"/**/\" in it more than once")
+		}
+		if err := p.add(before + "/" + after); err != nil { // at no depth too, where files.Glob wants a slash
+			return err
+		}
+	}
 	directory, tree := strings.CutSuffix(folded, "/**")
 	if tree && !strings.ContainsAny(directory, "*?") {
 		p.below = append(p.below, directory)

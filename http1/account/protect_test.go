@@ -21,7 +21,7 @@ func mustProtect(t testing.TB, globs ...string) protection {
 }
 
 func TestProtection(t *testing.T) {
-	p := mustProtect(t, "/members/**", "/reports/*.pdf", "/secret/index.html", "/*/private/**", "/Übung/**", "/own/", "/e*.txt", "/semi;colon/**")
+	p := mustProtect(t, "/members/**", "/reports/*.pdf", "/secret/index.html", "/*/private/**", "/Übung/**", "/own/", "/e*.txt", "/semi;colon/**", "/deep/**/inner/**")
 	for name, path := range map[string]string{
 		"a page below":                              "/members/page.html",
 		"far below":                                 "/members/a/b/c",
@@ -53,6 +53,9 @@ func TestProtection(t *testing.T) {
 		"other letters as escapes":                  "/%C3%BCbung/x",
 		"a letter and its accent apart":             "/u%CC%88bung/x",
 		"a semicolon that is the name's own":        "//semi;colon/x",
+		"a tree in a tree":                          "/deep/a/b/inner/x",
+		"a tree in a tree, at no depth":             "/deep/inner/x",
+		"its directory there":                       "/deep/inner",
 		"a glob that ends in a slash":               "/own/x/y",
 		"a glob's letter with an accent apart":      "/e%CC%81.txt",
 		"its directory":                             "/own",
@@ -68,6 +71,7 @@ func TestProtection(t *testing.T) {
 		"another directory":                "/public/page",
 		"one that begins alike":            "/members-only/page",
 		"one of that name elsewhere":       "/public/members/page",
+		"what is beside a tree in a tree":  "/deep/a/x",
 		"a glob's directory":               "/reports/",
 		"another file there":               "/reports/year.html",
 		"a glob does not cross a slash":    "/reports/old/year.pdf",
@@ -98,7 +102,7 @@ func TestProtection(t *testing.T) {
 			t.Error("/members/ is protected")
 		}
 	})
-	for _, glob := range []string{"", "/", "members/**", "*.pdf", "//members/**", "/a{hash}", "/mem%62ers/**", `/a\b`, "/" + strings.Repeat("a", 2000)} {
+	for _, glob := range []string{"", "/", "members/**", "*.pdf", "//members/**", "/a{hash}", "/a/**/b/**/c", "/mem%62ers/**", `/a\b`, "/" + strings.Repeat("a", 2000)} {
 		t.Run("refused: "+glob[:min(len(glob), 20)], func(t *testing.T) {
 			if _, err := newProtection([]string{glob}); err == nil {
 				t.Error("taken")

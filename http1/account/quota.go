@@ -85,6 +85,7 @@ func (a *Accounts) count(w *http1.Response, r *http1.Request, subject string) bo
 	}
 	tellRateLimit(w, quota, c)
 	if !c.Taken {
+		a.figures.overQuota.Add(1)
 		a.refuse(w, r, &tooMany{wait: c.Resets, text: "Your quota is used up."})
 	}
 	return c.Taken

@@ -145,13 +145,15 @@ type problem struct {
 	Field  string `json:"field,omitempty"` // of the form
 }
 
-// wantsJSON tells a program from a person.
+// wantsJSON tells a program from a person: by what it accepts, or, where that is anything, by
+// what it sent.
 func wantsJSON(r *http1.Request) bool {
-	if accept := r.Field("Accept"); accept != "" {
-		return media.PrefersJSON(accept)
+	accept := r.Field("Accept")
+	if media.PrefersJSON(accept) {
+		return true
 	}
 	kind, _, _ := strings.Cut(r.Field("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "application/json")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/json") && !strings.Contains(strings.ToLower(accept), "text/html")
 }
 
 // json answers with an object.

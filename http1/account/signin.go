@@ -49,9 +49,11 @@ func (a *Accounts) signIn(v *visit) {
 	})
 	next := a.next(v.form["next"], "")
 	if err != nil {
+		a.figures.refused(err)
 		a.refuseOn(v.w, v.r, err, "sign-in.html", &Page{Title: "Sign in", Name: bounded(name), Next: next})
 		return
 	}
+	a.figures.signedIn.Add(1)
 	a.config.Log.Info("signed in", "member", s.name.Key, "client", v.r.Client().Addr(), "request", v.r.ID())
 	next = a.next(next, a.config.Home)
 	a.done(v, next, signedIn{s.name.Shown, next})

@@ -20,10 +20,12 @@ func (a *Accounts) signUp(v *visit) {
 	s, err := a.join(v)
 	next := a.next(v.form["next"], "")
 	if err != nil {
+		a.figures.refused(err)
 		a.refuseOn(v.w, v.r, err, "sign-up.html", &Page{Title: "Sign up", Next: next,
 			Name: bounded(v.form["name"]), Email: bounded(v.form["email"]), Invite: bounded(v.form["invite"])})
 		return
 	}
+	a.figures.signedUp.Add(1)
 	a.config.Log.Info("signed up", "member", s.name.Key, "client", v.r.Client().Addr(), "request", v.r.ID())
 	next = a.next(next, a.config.Home)
 	a.done(v, next, signedIn{s.name.Shown, next})

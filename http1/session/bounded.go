@@ -78,9 +78,9 @@ func (b *bounded) Take(ctx context.Context, key string, n, limit int64, window t
 	return count, err
 }
 
-// Changes passes no gate: its one caller asks four times a second.
+// Changes passes no gate: its one caller asks four times a second. No request waits for it.
 func (b *bounded) Changes(ctx context.Context, since Cursor) (Changes, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.readLimit)
+	ctx, cancel := context.WithTimeout(ctx, max(feedPause, b.readLimit))
 	defer cancel()
 	changes, err := b.store.Changes(ctx, since)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {

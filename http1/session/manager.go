@@ -51,6 +51,7 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock that sessions expire by; time.Now if nil. When it is set back, time
 	// stands still for sessions until it is where it was: none comes back to life.
+	// Stores drop records by clocks of their own besides.
 	Now func() time.Time
 }
 

@@ -58,7 +58,7 @@ func TestLastSeen(t *testing.T) {
 				clients[i].t = t
 				clients[i].signIn(here, fmt.Sprint("member", i))
 			}
-			time.Sleep(2 * time.Minute)
+			time.Sleep(2*time.Minute + 500*time.Millisecond) // between two rounds
 			store.made()
 			for i := range clients {
 				clients[i].is(here, fmt.Sprint("member", i))

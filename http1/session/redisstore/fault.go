@@ -1,9 +1,11 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -16,6 +18,7 @@ const noCluster = "this is a node of a Redis Cluster: name a Redis without clust
 var refusals = []struct{ code, mend string }{
 	{"WRONGPASS", "the user or the password was refused: check both in the URL"},
 	{"NOAUTH", "a password is needed: write it into the URL, redis://:PASSWORD@HOST"},
+	{"ERR Protocol error: unauthenticated", "a password is needed: write it into the URL, redis://:PASSWORD@HOST"}, // to many arguments
 	{"NOPERM", "the user may not do this: allow it scripts and the commands on hashes, sorted sets and keys that begin with the prefix in braces"},
 	{"LOADING", "Redis is still loading its data: it answers once it has"},
 	{"BUSY", "Redis is running somebody's long script"},
@@ -35,6 +38,9 @@ var refusals = []struct{ code, mend string }{
 func (s *Store) fault(what string, err error) error {
 	if err == nil || errors.Is(err, session.ErrConflict) || errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
+		err = context.DeadlineExceeded // or the socket's, which is the same and may come first
 	}
 	for _, r := range refusals {
 		if strings.HasPrefix(err.Error(), r.code+" ") {

@@ -28,21 +28,36 @@ func newGate(t *tls.Config) *gate {
 	return &gate{tls: t, dialer: net.Dialer{Timeout: callLimit}}
 }
 
-// enter returns how long to wait for the gate, or the error of a dial that just failed.
+// enter tells how long to wait before one asks again, 0 for who may pass, or the error of a dial
+// that just failed. Who waits has reserved nothing: callers come and go a hundred times
+// as fast as connections may be made, and must not leave a queue of their ghosts.
 func (g *gate) enter(now time.Time) (time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err != nil && now.Sub(g.failed) < dialPause {
 		return 0, g.err
 	}
-	if g.err != nil {
-		g.failed = now // one tries; the others go on failing until it has
-	}
 	if g.next.Before(now) {
 		g.next = now
 	}
+	if wait := g.next.Add(dialPause).Sub(now) - connectionsLimit*dialPause; wait > 0 {
+		return wait, nil
+	}
 	g.next = g.next.Add(dialPause)
-	return max(0, g.next.Sub(now)-connectionsLimit*dialPause), nil
+	if g.err != nil {
+		g.failed = now // one tries; the others go on failing until it has
+	}
+	return 0, nil
+}
+
+// passed notes how a dial ended. That its context did says nothing about Redis.
+func (g *gate) passed(ctx context.Context, now time.Time, err error) {
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err, g.failed = err, now
 }
 
 // dial is the library's way to a connection. Told of as many failures as there may be connections,
@@ -59,25 +74,24 @@ func (g *gate) dial(ctx context.Context, network, addr string) (net.Conn, error)
 // pass waits for the gate and connects. Who waits is given a connection that comes free
 // meanwhile.
 func (g *gate) pass(ctx context.Context, network, addr string) (net.Conn, error) {
-	wait, err := g.enter(time.Now())
-	if err != nil {
-		return nil, err
-	}
-	if wait > 0 {
+	for {
+		wait, err := g.enter(time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if wait == 0 {
+			break
+		}
 		timer := time.NewTimer(wait)
-		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
+			timer.Stop()
 			return nil, ctx.Err()
 		}
 	}
 	c, err := g.connect(ctx, network, addr)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err = err; err != nil {
-		g.failed = time.Now()
-	}
+	g.passed(ctx, time.Now(), err)
 	return c, err
 }
 

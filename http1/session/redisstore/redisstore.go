@@ -38,6 +38,8 @@ type Store struct {
 	end  context.CancelFunc
 	mu   sync.Mutex // guards work against calls that begin while Close waits
 	work sync.WaitGroup
+
+	examined chan struct{} // closed once the settings were looked at; nil if nobody is told
 }
 
 // Open takes redis://[USER][:PASSWORD@]HOST[:PORT][/DB][?prefix=TEXT], or the same with
@@ -64,7 +66,11 @@ func Open(address string, options Options) (*Store, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if options.Log != nil {
-		s.work.Go(func() { s.examine(options.Log) })
+		s.examined = make(chan struct{})
+		s.work.Go(func() {
+			defer close(s.examined)
+			s.examine(options.Log)
+		})
 	}
 	return s, nil
 }

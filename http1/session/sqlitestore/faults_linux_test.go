@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
 	"os"
 	"os/signal"
 	"strconv"
@@ -15,38 +14,6 @@ import (
 
 	"github.com/holdfast-server/holdfast/http1/session"
 )
-
-const hour = time.Hour
-
-// addAll adds twenty to a sum, as others do.
-func addAll(t *testing.T, s *Store, _ int) {
-	for done := 0; done < 20; {
-		r, err := s.Get(t.Context(), "sum")
-		condition := session.Unchanged(r)
-		if errors.Is(err, fs.ErrNotExist) {
-			condition, err = session.Absent(), nil
-			r.Value = []byte("0")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		n, err := strconv.Atoi(string(r.Value))
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.Apply(t.Context(), session.Change{Key: "sum", Value: []byte(strconv.Itoa(n + 1)), If: condition})
-		if errors.Is(err, session.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Take(t.Context(), "quota/a", 1, 1000, hour); err != nil {
-			t.Fatal(err)
-		}
-		done++
-	}
-}
 
 // fill writes until the store cannot, and returns its error.
 func fill(t *testing.T, s *Store) error {

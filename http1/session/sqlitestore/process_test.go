@@ -3,7 +3,9 @@ package sqlitestore
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -169,4 +171,36 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("%+v, %v; want 4 processes' 20 each", c, err)
 		}
 	})
+}
+
+const hour = time.Hour
+
+// addAll adds twenty to a sum, as others do.
+func addAll(t *testing.T, s *Store, _ int) {
+	for done := 0; done < 20; {
+		r, err := s.Get(t.Context(), "sum")
+		condition := session.Unchanged(r)
+		if errors.Is(err, fs.ErrNotExist) {
+			condition, err = session.Absent(), nil
+			r.Value = []byte("0")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(string(r.Value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Apply(t.Context(), session.Change{Key: "sum", Value: []byte(strconv.Itoa(n + 1)), If: condition})
+		if errors.Is(err, session.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Take(t.Context(), "quota/a", 1, 1000, hour); err != nil {
+			t.Fatal(err)
+		}
+		done++
+	}
 }

@@ -79,20 +79,22 @@ func (s *Store) Apply(ctx context.Context, changes ...session.Change) error {
 		}
 	}
 	_, err := call(ctx, s, s.writing, "apply", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, within(ctx, db, func(tx *sql.Tx) error {
+		return struct{}{}, within(ctx, db, func(ctx context.Context, tx *sql.Tx) error {
 			return do.apply(ctx, tx, changes, s.now().UnixMilli())
 		})
 	})
 	return err
 }
 
-// within does work in a transaction that holds the file's only lock for writing.
-func within(ctx context.Context, db *sql.DB, work func(*sql.Tx) error) error {
+// within does work in a transaction that holds the file's only lock for writing. It waits, as long
+// as its context lasts, before the work and not within: a watch over each of its
+// statements would cost more than they do.
+func within(ctx context.Context, db *sql.DB, work func(context.Context, *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := work(tx); err != nil {
+	if err := work(context.WithoutCancel(ctx), tx); err != nil {
 		_ = tx.Rollback() // the first error is the one that matters
 		return err
 	}
