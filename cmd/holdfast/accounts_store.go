@@ -52,10 +52,16 @@ func parseMemberStore(text, stateDir, stateWhy string) (memberStore, *flaw) {
 	return memberStore{address: text, inClear: clear}, nil
 }
 
+// inMemory is the demo's store, which ends with the process: it has neither file nor address.
+func (m memberStore) inMemory() bool { return m == memberStore{} }
+
 // open opens the store. A Redis that is away is no fault: it is one that comes later.
 func (m memberStore) open(log *slog.Logger) (session.Store, *fault) {
 	var opened session.Store
 	var err error
+	if m.inMemory() {
+		return session.NewMemory(), nil
+	}
 	if m.address != "" {
 		opened, err = redisstore.Open(m.address, redisstore.Options{Log: log})
 	} else {
