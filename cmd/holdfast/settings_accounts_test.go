@@ -194,3 +194,15 @@ func faultsOf(t *testing.T, env environment, args ...string) []fault {
 	_, faults = c.settings()
 	return faults
 }
+
+func TestRehearsedMembers(t *testing.T) {
+	s := configured(t, testEnvironment(t), "--config", writeFile(t, "f.toml", "[accounts]\nprotect = [\"/m/**\"]\nstore = \"redis://redis.example.org\"\n"))
+	service := s.Accounts
+	s.rehearsed("/rehearsal/2")
+	if want := (memberStore{path: "/rehearsal/members/members.db"}); s.Accounts.Store != want || !reflect.DeepEqual(s.Accounts.Protect, service.Protect) {
+		t.Errorf("%+v: a rehearsal's servers share a store of their own", s.Accounts)
+	}
+	if service.Store.address == "" {
+		t.Error("the service's settings were changed")
+	}
+}
