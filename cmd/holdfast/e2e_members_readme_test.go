@@ -32,6 +32,9 @@ func TestReadmeMembers(t *testing.T) {
 		case !ok:
 		case strings.HasPrefix(command, "holdfast serve "):
 			s = launchIn(t, empty, strings.Fields(command)[1:]...)
+		case strings.HasPrefix(command, "holdfast users "):
+			words := strings.Fields(strings.NewReplacer("holdfast.toml", filepath.Join(empty, "holdfast.toml"), "members.jsonl", filepath.Join(empty, "members.jsonl")).Replace(command))
+			usersOf(t, memberPassword+"\n", append(words[2:], "--state", s.state)...)
 		default:
 			sh := exec.Command("/bin/sh", "-ec", command)
 			sh.Dir = empty
