@@ -107,6 +107,7 @@ func cabinFile(t testing.TB, lines ...string) string {
 const inTheCabin = "document.querySelector('h1').innerText === 'The cabin'"
 
 func TestBrowserMembers(t *testing.T) {
+	t.Parallel()
 	chromium := program(t, "chromium", "chromium")
 	s := launch(t, cabinSite(t), "--config", cabinFile(t))
 	p := embark(t, chromium, s)
@@ -194,6 +195,7 @@ func TestBrowserMembers(t *testing.T) {
 }
 
 func TestBrowserQuota(t *testing.T) {
+	t.Parallel()
 	chromium := program(t, "chromium", "chromium")
 	s := launch(t, cabinSite(t), "--config", cabinFile(t, `quota = "5/1h"`))
 	p := embark(t, chromium, s)

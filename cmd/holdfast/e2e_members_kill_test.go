@@ -38,6 +38,7 @@ type killing struct {
 // 100 SIGKILLs under sign-ins and sign-outs: what was answered holds afterwards, and nobody else
 // is signed out.
 func TestMembersAfterKills(t *testing.T) {
+	t.Parallel()
 	s := launch(t, membersSite(t), "--config", membersFile(t), "--trusted-proxy", "127.0.0.1")
 	k := &killing{t: t, server: s, seeds: openSeeds(t, s.state), client: newVisitor(t, s).http, out: map[string]*http.Cookie{}, in: map[string]*http.Cookie{}}
 	s.cmd.Path = withoutRaceDetector(t)

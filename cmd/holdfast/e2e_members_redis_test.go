@@ -42,12 +42,18 @@ func (o *outage) endure(t *testing.T, member *visitor) {
 	}
 }
 
-// recovered waits until the protected page is answered again, and tells how long that took.
-func recovered(t *testing.T, member *visitor) (took time.Duration) {
+// recovered waits until the protected page is answered again, and tells how long that took and
+// whether to a member.
+func recovered(t *testing.T, member *visitor) (took time.Duration, isMember bool) {
 	t.Helper()
-	return within(func() {
-		eventually(t, "the end of the outage", func() bool { return member.get("/members/").status != 503 })
+	took = within(func() {
+		eventually(t, "the end of the outage", func() bool {
+			status := member.get("/members/").status
+			isMember = status == 200
+			return status != 503
+		})
 	})
+	return took, isMember
 }
 
 func TestMembersWhenRedisFails(t *testing.T) {
@@ -79,8 +85,8 @@ func TestMembersWhenRedisFails(t *testing.T) {
 				wantPage(t, adminOf(s), "/readyz", 200, `"check":"members"`)
 			})
 			row.back(t)
-			took := recovered(t, ann)
-			if ann.isMember() == row.forgotten {
+			took, isMember := recovered(t, ann)
+			if isMember == row.forgotten {
 				t.Errorf("a member afterwards: %v", !row.forgotten)
 			}
 			t.Logf("the slowest public page took %v, the slowest refusal %v; back after %v", o.slowestPublic, o.slowestRefusal, took)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	root := membersSite(t)
 	s := launch(t, root, "--config", membersFile(t, `sign_up = "open"`, `quota = "50/1h"`, `name = "The Club"`))
 	ann := newVisitor(t, s)
@@ -96,6 +97,7 @@ func TestMembers(t *testing.T) {
 }
 
 func TestMembersSurvive(t *testing.T) {
+	t.Parallel()
 	s := launch(t, membersSite(t), "--config", membersFile(t, `sign-up = "open"`))
 	ann, left := newVisitor(t, s), newVisitor(t, s)
 	ann.signUp("ann")

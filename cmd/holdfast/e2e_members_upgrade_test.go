@@ -9,6 +9,7 @@ import (
 
 // An upgrade has two processes on one store for a while.
 func TestMembersAcrossUpgrades(t *testing.T) {
+	t.Parallel()
 	l := found(t, nil, nil, serveArgs(membersSite(t), "--https", "127.0.0.1:0", "--config", membersFile(t, `sign-up = "open"`))...).serving()
 	ann, left := newVisitor(t, l.server), newVisitor(t, l.server)
 	ann.signUp("ann")
@@ -38,6 +39,7 @@ func TestMembersAcrossUpgrades(t *testing.T) {
 
 // Processes of one state directory, as with --reuse-port, share the store.
 func TestMembersInTwoProcesses(t *testing.T) {
+	t.Parallel()
 	a := launch(t, membersSite(t), "--config", membersFile(t, `sign-up = "open"`))
 	b := a.again()
 	ann := newVisitor(t, a)
@@ -62,6 +64,7 @@ func TestMembersInTwoProcesses(t *testing.T) {
 
 // A rehearsal has [accounts] on, and members of its own.
 func TestRehearsalWithMembers(t *testing.T) {
+	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	seeds := openSeeds(t, state)
 	seeds.add("ann")

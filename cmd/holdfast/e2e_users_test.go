@@ -18,6 +18,7 @@ func usersOf(t *testing.T, stdin string, args ...string) ran {
 }
 
 func TestUsersBesideTheServer(t *testing.T) {
+	t.Parallel()
 	for _, kept := range []string{"sqlite", "redis"} {
 		t.Run(kept, func(t *testing.T) {
 			store := kept
@@ -89,6 +90,7 @@ func checkUsersBesideTheServer(t *testing.T, s *server, users func(*testing.T, s
 }
 
 func TestUsersMoveBetweenStores(t *testing.T) {
+	t.Parallel()
 	from, to := membersFile(t, `store = "sqlite"`), membersFile(t, fmt.Sprintf("store = %q", startRedis(t).url()))
 	state := t.TempDir()
 	usersOf(t, memberPassword+"\n", "add", "ann", "--config", from, "--state", state)
