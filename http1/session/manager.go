@@ -211,9 +211,10 @@ func (m *Manager) recalled(i id) (s *remembered, known bool) {
 		return nil, known
 	}
 	if s.Subject != "" {
-		epoch, found, known := m.subjects.get(s.Subject)
-		if !known || !found || epoch != s.Epoch {
-			return nil, known
+		if epoch, _, _ := m.subjects.get(s.Subject); epoch != s.Epoch || epoch == "" {
+			// What is remembered of the two may be of two moments: the store has to say.
+			m.subjects.forget(s.Subject)
+			return nil, false
 		}
 	}
 	now := m.clock.read()
@@ -232,8 +233,13 @@ func (m *Manager) ask(ctx context.Context, i id) (*remembered, error) {
 	}
 	s := a.value
 	if s.Subject != "" {
-		if valid, err := m.inEpoch(ctx, s); err != nil || !valid {
+		valid, err := m.inEpoch(ctx, s)
+		if err != nil {
 			return nil, err
+		}
+		if !valid {
+			m.sessions.over(i) // an epoch never comes again
+			return nil, nil
 		}
 	}
 	now := m.clock.read()
