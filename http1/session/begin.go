@@ -186,7 +186,12 @@ func (m *Manager) succeed(ctx context.Context, b *beginning, old *Session, rotat
 		return err
 	}
 	b.oldVersion = rec.Version
-	b.changes = append(b.changes, removals(old.id, s.Subject, Unchanged(rec))...)
+	if rotate {
+		b.record.Family = s.family(old.id).String() // whose line the new one writes
+		b.changes = append(b.changes, Change{Key: sessionKey(old.id), If: Unchanged(rec)})
+	} else {
+		b.changes = append(b.changes, s.removals(old.id, Unchanged(rec))...)
+	}
 	if s.Subject == "" || s.Subject == b.record.Subject {
 		b.record.Values, b.record.Flashes = s.Values, s.Flashes
 	}

@@ -177,3 +177,94 @@ func TestList(t *testing.T) {
 		}
 	})
 }
+
+// Ending a session ends what it is rotated to meanwhile.
+func TestEndMeetsRotation(t *testing.T) {
+	ctx := context.Background()
+	for name, end := range map[string]func(c *client, m *session.Manager, id string) error{
+		"EndOne": func(_ *client, m *session.Manager, id string) error { return m.EndOne(ctx, "ada", id) },
+		"End":    func(c *client, m *session.Manager, _ string) error { return c.signOut(m) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := session.NewMemory()
+			here, slow := manager(t, session.Config{Store: store}), &moodyStore{Store: store}
+			there, c := manager(t, session.Config{Store: slow}), &client{t: t}
+			c.signIn(here, "ada")
+			var id string
+			rotate := func() {
+				c.ask(here, func(now *session.Current) {
+					s, err := now.Rotate()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if id != "" && s.ID() != id {
+						t.Errorf("it is another by name: %s, before %s", s.ID(), id)
+					}
+					id = s.ID()
+				})
+			}
+			rotate()
+			tab := *c
+			slow.beforeApply = func([]session.Change) {
+				slow.beforeApply = nil
+				rotate()
+				rotate()
+			}
+			if err := end(&tab, there, id); err != nil {
+				t.Fatal(err)
+			}
+			c.is(here, "nobody")
+			if left := records(t, store, "session"); len(left) != 0 {
+				t.Errorf("records %v are left", left)
+			}
+		})
+	}
+	t.Run("a rotated session has one line, by which it is ended", func(t *testing.T) {
+		m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+		c.signIn(m, "ada")
+		c.ask(m, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		all, err := m.List(ctx, "ada")
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		if err := m.EndOne(ctx, "ada", all[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		c.is(m, "nobody")
+	})
+}
+
+// lagging is a store that does not know sessions yet.
+type lagging struct {
+	session.Store
+	lags bool
+}
+
+func (s *lagging) Get(ctx context.Context, key string) (session.Record, error) {
+	if s.lags && strings.HasPrefix(key, "session/") {
+		return session.Record{}, fs.ErrNotExist
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func TestEndOfUnknown(t *testing.T) {
+	store := &lagging{Store: session.NewMemory()}
+	m, c := manager(t, session.Config{Store: store}), &client{t: t}
+	c.signIn(m, "ada")
+	before := *c
+	store.lags = true
+	c.ask(m, func(now *session.Current) {
+		if s, err := now.Session(); s != nil || err != nil {
+			t.Fatal(s, err)
+		}
+		store.lags = false
+		if err := now.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	before.is(m, "nobody")
+}

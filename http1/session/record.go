@@ -74,6 +74,7 @@ func validSubject(subject string) error {
 type record struct {
 	Subject string                     `json:"subject,omitempty"`
 	Epoch   string                     `json:"epoch,omitempty"`
+	Family  string                     `json:"family,omitempty"` // see family
 	Began   time.Time                  `json:"began"`
 	Seen    time.Time                  `json:"seen"`
 	Ends    time.Time                  `json:"ends"`
@@ -89,6 +90,17 @@ type indexed struct {
 	Seen  time.Time `json:"seen"`
 	Ends  time.Time `json:"ends"`
 	Agent string    `json:"agent,omitempty"`
+	// Session is the id that the session has now, empty if it is the one in the line's key.
+	Session string `json:"session,omitempty"`
+}
+
+// family is the id that the session of i began with. Rotations keep it, and it names the
+// session's line: so who ends that ends what became of it meanwhile.
+func (r *record) family(i id) id {
+	if first, ok := parseID(r.Family); ok {
+		return first
+	}
+	return i
 }
 
 // subjectRecord holds what all sessions of a subject have in common: one that began under
@@ -121,18 +133,22 @@ func (r *record) writes(i id, idle time.Duration, when Condition, quiet bool) ([
 	if r.Subject == "" {
 		return changes, nil
 	}
-	line, err := json.Marshal(indexed{Epoch: r.Epoch, Began: r.Began, Seen: r.Seen, Ends: r.Ends, Agent: r.Agent})
+	first, shown := r.family(i), indexed{Epoch: r.Epoch, Began: r.Began, Seen: r.Seen, Ends: r.Ends, Agent: r.Agent}
+	if first != i {
+		shown.Session = i.String()
+	}
+	line, err := json.Marshal(shown)
 	if err != nil {
 		return nil, err
 	}
-	return append(changes, Change{Key: indexKey(r.Subject, i), Value: line, Expires: until, Quiet: quiet}), nil
+	return append(changes, Change{Key: indexKey(r.Subject, first), Value: line, Expires: until, Quiet: quiet}), nil
 }
 
 // removals are the changes that end the session of i.
-func removals(i id, subject string, when Condition) []Change {
+func (r *record) removals(i id, when Condition) []Change {
 	changes := []Change{{Key: sessionKey(i), If: when}}
-	if subject != "" {
-		changes = append(changes, Change{Key: indexKey(subject, i)})
+	if r.Subject != "" {
+		changes = append(changes, Change{Key: indexKey(r.Subject, r.family(i))})
 	}
 	return changes
 }

@@ -172,7 +172,7 @@ func (m *Manager) touchChanges(ctx context.Context, v visit) ([]Change, error) {
 		if m.alive(s, m.clock.read()) {
 			return nil, nil // it was seen elsewhere
 		}
-		return removals(v.id, s.Subject, Unchanged(rec)), nil
+		return s.removals(v.id, Unchanged(rec)), nil
 	}
 	if v.at.Sub(s.Seen) < m.touchPause() {
 		return nil, nil // another process was here
