@@ -49,9 +49,13 @@ type Config struct {
 	Remembered int
 	// Log gets a line when the store fails and when it is back; nil discards.
 	Log *slog.Logger
-	// Now is the clock that sessions expire by; time.Now if nil. When it is set back, time
-	// stands still for sessions until it is where it was: none comes back to life.
-	// Stores drop records by clocks of their own besides.
+	// Now is the clock that sessions expire by; time.Now if nil. It is believed as it is: one
+	// that goes wrong and is mended signs nobody out for longer than it was wrong, and a
+	// session that ended by the wrong time alone goes on. So a clock that is set back lets
+	// one live again that has expired, unless the store dropped it by a clock of its own; one
+	// that was signed out never. What a clock says that is behind a session's last visit
+	// counts as that visit's time; one that is behind the store's by more than the idle time
+	// begins sessions that the store drops. Log gets a line about jumps of more than a minute.
 	Now func() time.Time
 }
 
@@ -107,7 +111,7 @@ func New(c Config) (*Manager, error) {
 	}
 	seed := maphash.MakeSeed()
 	m := &Manager{
-		config: c, cookie: "__Host-" + c.CookieName, clock: clock{now: c.Now},
+		config: c, cookie: "__Host-" + c.CookieName, clock: clock{now: c.Now, log: c.Log, start: time.Now()},
 		store:    &bounded{store: c.Store, readLimit: c.StoreTimeout, writeLimit: c.WriteTimeout, log: c.Log},
 		sessions: newRecall[id, *remembered](c.Remembered, rememberedBytes, func(i id) uint { return uint(i[0]) }),
 		subjects: newRecall[string, string](c.Remembered, rememberedBytes, func(s string) uint { return uint(maphash.String(seed, s)) }),
@@ -244,8 +248,8 @@ func (m *Manager) ask(ctx context.Context, i id) (*remembered, error) {
 	}
 	now := m.clock.read()
 	if !m.alive(s, now) {
+		// The store drops it at its end. It is not ours to remove: this clock may be wrong.
 		m.sessions.forget(i)
-		m.touched.expired(i)
 		return nil, nil
 	}
 	m.touch(i, s, now)
@@ -330,25 +334,9 @@ func parseEpoch(value []byte) (string, error) {
 
 // alive tells whether s has not expired.
 func (m *Manager) alive(s *remembered, now time.Time) bool {
-	return now.Before(s.Ends) && now.Before(s.Began.Add(m.config.Lifetime)) && now.UnixNano()-s.seen.Load() < int64(m.config.IdleTimeout)
-}
-
-// clock never goes back.
-type clock struct {
-	now    func() time.Time
-	latest atomic.Int64 // Unix time in ns
-}
-
-func (c *clock) read() time.Time {
-	now := c.now()
-	t := now.UnixNano()
-	for {
-		latest := c.latest.Load()
-		if t <= latest {
-			return time.Unix(0, latest)
-		}
-		if c.latest.CompareAndSwap(latest, t) {
-			return now
-		}
+	seen := s.seen.Load()
+	if now.UnixNano() < seen {
+		now = time.Unix(0, seen)
 	}
+	return now.Before(s.Ends) && now.Before(s.Began.Add(m.config.Lifetime)) && now.UnixNano()-seen < int64(m.config.IdleTimeout)
 }

@@ -15,7 +15,8 @@ const (
 	// MaxSubjectBytes bounds who a session is for.
 	MaxSubjectBytes = 256
 	// MaxSessionBytes bounds a session's record, its values and flashes included: what one
-	// member may make every process keep.
+	// member may make every process keep. What changes nothing of these may make it some
+	// bytes longer: a visit, or a rotation by another agent.
 	MaxSessionBytes = 32 << 10
 
 	maxAgentBytes = 256 // of a User-Agent; the rest helps no member to know a device
@@ -125,9 +126,6 @@ func (r *record) writes(i id, idle time.Duration, when Condition, quiet bool) ([
 	if err != nil {
 		return nil, err
 	}
-	if len(value) > MaxSessionBytes {
-		return nil, ErrTooLarge
-	}
 	until := r.expires(idle)
 	changes := []Change{{Key: sessionKey(i), Value: value, Expires: until, If: when, Quiet: quiet}}
 	if r.Subject == "" {
@@ -142,6 +140,16 @@ func (r *record) writes(i id, idle time.Duration, when Condition, quiet bool) ([
 		return nil, err
 	}
 	return append(changes, Change{Key: indexKey(r.Subject, first), Value: line, Expires: until, Quiet: quiet}), nil
+}
+
+// larger tells whether next takes more than a session may, and more than r.
+func (r *record) larger(next *record) (bool, error) {
+	value, err := json.Marshal(next)
+	if err != nil || len(value) <= MaxSessionBytes {
+		return false, err
+	}
+	before, err := json.Marshal(r)
+	return len(value) > len(before), err
 }
 
 // removals are the changes that end the session of i.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,6 +90,9 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 		}
 		if !edit(&next) {
 			return nil
+		}
+		if larger, err := s.record.larger(&next); err != nil || larger {
+			return cmp.Or(err, ErrTooLarge)
 		}
 		changes, err := next.writes(s.id, s.m.kept(), Unchanged(Record{Version: s.version}), false)
 		if err != nil {
