@@ -18,7 +18,8 @@ const conflictTries = 5
 // the same Apply: nobody who knew the cookie before a sign-in knows it afterwards. What was kept
 // in that one stays, if it was the same subject's or nobody's. with are further changes for the
 // same Apply; if they have the subject's NewEpoch, the session begins under it. ErrConflict is
-// about a condition of theirs.
+// about a condition of theirs. A subject that has more than MaxSessions then loses the one that
+// was not seen for longest.
 //
 // On an error the response has no cookie, and the session the request came with is what it
 // was, unless it is *Unavailable, after which nobody knows.
@@ -69,6 +70,9 @@ func (c *Current) begin(subject string, rotate bool, with []Change) (*Session, e
 		}
 		err = c.m.store.Apply(ctx, append(b.changes, b.with...)...)
 		if err == nil {
+			if subject != "" && !rotate {
+				c.m.tidy(ctx, subject, newID(b.token).String())
+			}
 			return c.begun(b), nil
 		}
 		if !errors.Is(err, ErrConflict) {

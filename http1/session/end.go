@@ -6,14 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
-	"time"
-)
-
-const (
-	listPage  = 100   // lines that are read at a time
-	listLimit = 100   // sessions that are shown
-	listRead  = 1_000 // lines that are read for them, those of ended sessions included
 )
 
 // End signs the request's session out: it is removed from the store, then the cookie is
@@ -128,7 +120,8 @@ func (c *Current) ended() {
 	}
 }
 
-// EndAll signs the subject out everywhere.
+// EndAll signs the subject out everywhere. Then it removes what is left of the ended sessions,
+// of 2,000 at most and as far as the store lets it: the next Begin goes on.
 func (m *Manager) EndAll(ctx context.Context, subject string) error {
 	if err := validSubject(subject); err != nil {
 		return err
@@ -138,6 +131,7 @@ func (m *Manager) EndAll(ctx context.Context, subject string) error {
 		return err
 	}
 	m.ended.Add(1)
+	m.tidy(ctx, subject, "")
 	return nil
 }
 
@@ -153,60 +147,4 @@ func (m *Manager) EndOne(ctx context.Context, subject, sessionID string) error {
 		return err
 	}
 	return m.end(ctx, lineSession(line.Value, first), &record{Subject: subject, Family: sessionID})
-}
-
-// Info is a line of the member's page.
-type Info struct {
-	// ID is that of Session.ID and for EndOne.
-	ID                string
-	Began, Seen, Ends time.Time
-	// Agent is the User-Agent that signed in; whatever the client likes.
-	Agent string
-}
-
-// List are the sessions of the subject that have not ended, 100 at most, in no order that means
-// anything.
-func (m *Manager) List(ctx context.Context, subject string) ([]Info, error) {
-	if err := validSubject(subject); err != nil {
-		return nil, err
-	}
-	rec, err := m.store.Get(ctx, subjectKey(subject))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	epoch, err := parseEpoch(rec.Value)
-	if err != nil {
-		return nil, err
-	}
-	var all []Info
-	prefix, after, now := indexPrefix+subject+"/", "", m.clock.read()
-	for read := 0; read < listRead; read += listPage {
-		page, err := m.store.List(ctx, prefix, after, listPage)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page {
-			after = page[i].Key
-			if info, ok := m.line(&page[i], prefix, epoch, now); ok && len(all) < listLimit {
-				all = append(all, info)
-			}
-		}
-		if len(page) < listPage || len(all) == listLimit {
-			break
-		}
-	}
-	return all, nil
-}
-
-// line is what an indexed record shows, if its session is valid.
-func (m *Manager) line(rec *Record, prefix, epoch string, now time.Time) (Info, bool) {
-	var l indexed
-	if err := json.Unmarshal(rec.Value, &l); err != nil || l.Epoch != epoch || epoch == "" {
-		return Info{}, false
-	}
-	info := Info{ID: strings.TrimPrefix(rec.Key, prefix), Began: l.Began, Seen: l.Seen, Ends: l.Ends, Agent: l.Agent}
-	return info, now.Before(l.Ends) && now.Before(l.Seen.Add(m.config.IdleTimeout))
 }

@@ -3,9 +3,11 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -176,6 +178,31 @@ func TestList(t *testing.T) {
 			t.Error(len(all), err)
 		}
 	})
+	t.Run("few are found behind a thousand that ended", func(t *testing.T) {
+		store := session.NewMemory()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "zoe")
+		line := records(t, store, "sessions/")[0]
+		old := strings.Replace(string(line.Value), `"epoch":"`, `"epoch":"0`, 1)
+		for page := range 5 {
+			var changes []session.Change
+			for i := range 1000 {
+				changes = append(changes, session.Change{Key: fmt.Sprintf("sessions/zoe/%064d", page*1000+i), Value: []byte(old)})
+			}
+			if err := store.Apply(ctx, changes...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if all, err := m.List(ctx, "zoe"); err != nil || len(all) != 1 {
+			t.Error(len(all), err)
+		}
+		for range 2 { // each removes two thousand
+			(&client{t: t}).signIn(m, "zoe")
+		}
+		if all := records(t, store, "sessions/zoe/"); len(all) != 1000 {
+			t.Errorf("%d lines are left", len(all))
+		}
+	})
 }
 
 // Ending a session ends what it is rotated to meanwhile.
@@ -267,4 +294,60 @@ func TestEndOfUnknown(t *testing.T) {
 		}
 	})
 	before.is(m, "nobody")
+}
+
+func TestTidy(t *testing.T) {
+	ctx := context.Background()
+	t.Run("a sign-out everywhere leaves no records", func(t *testing.T) {
+		store := session.NewMemory()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		for range 50 {
+			(&client{t: t}).signIn(m, "ada")
+		}
+		c.signIn(m, "ada")
+		c.ask(m, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err := m.EndAll(ctx, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		if left := records(t, store, "session"); len(left) != 0 {
+			t.Errorf("%d records are left", len(left))
+		}
+	})
+	t.Run("one more than a subject may have ends the one not seen for longest", func(t *testing.T) {
+		store := session.NewMemory()
+		now := time.Now().Truncate(time.Millisecond)
+		m := manager(t, session.Config{Store: store, Now: func() time.Time { return now }})
+		clients := make([]client, session.MaxSessions+2)
+		for i := range clients {
+			now = now.Add(time.Second)
+			clients[i].t = t
+			clients[i].signIn(m, "ada")
+		}
+		clients[0].is(m, "nobody")
+		clients[1].is(m, "nobody")
+		clients[2].is(m, "ada")
+		clients[session.MaxSessions+1].is(m, "ada")
+		if n := len(records(t, store, "session/")); n != session.MaxSessions {
+			t.Errorf("%d sessions", n)
+		}
+	})
+	t.Run("a store that fails meanwhile undoes no sign-in", func(t *testing.T) {
+		store := noList{session.NewMemory()}
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "ada")
+		if err := m.EndAll(ctx, "ada"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// noList is a store that cannot list.
+type noList struct{ session.Store }
+
+func (noList) List(context.Context, string, string, int) ([]session.Record, error) {
+	return nil, errStore
 }
