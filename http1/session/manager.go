@@ -21,6 +21,7 @@ const (
 	DefaultIdleTimeout  = 14 * 24 * time.Hour
 	DefaultLifetime     = 90 * 24 * time.Hour
 	DefaultStoreTimeout = 100 * time.Millisecond
+	DefaultWriteTimeout = 2 * time.Second
 	DefaultRemembered   = 100_000
 )
 
@@ -42,8 +43,8 @@ type Config struct {
 	// IdleTimeout ends a session that was not seen for so long, and Lifetime one that began
 	// so long ago, whatever happens. The shortest of both is a second.
 	IdleTimeout, Lifetime time.Duration
-	// StoreTimeout is the most that a question to the store adds to a request;
-	// WriteTimeout is that of a change, StoreTimeout if zero.
+	// StoreTimeout is the most that a question to the store adds to a request. WriteTimeout
+	// is that of a change, which waits for a disk and for others' changes.
 	StoreTimeout, WriteTimeout time.Duration
 	// Remembered is how many sessions are kept in memory.
 	Remembered int
@@ -95,7 +96,7 @@ func New(c Config) (*Manager, error) {
 		}
 	}
 	if c.WriteTimeout == 0 {
-		c.WriteTimeout = c.StoreTimeout
+		c.WriteTimeout = max(DefaultWriteTimeout, c.StoreTimeout)
 	}
 	if c.Remembered == 0 {
 		c.Remembered = DefaultRemembered

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -45,6 +47,8 @@ type Store struct {
 	// Who works on a connection has a turn. Both that write have one between them, so that
 	// they never poll for each other's lock.
 	writing, reading chan struct{}
+	polling          atomic.Bool  // who has the turn to write waits for another process's lock
+	finished         atomic.Int64 // turns that ended well
 
 	life context.Context // until Close
 	end  context.CancelFunc
@@ -160,11 +164,12 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 	bounded, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
+	before := s.finished.Load()
 	select {
 	case turns <- struct{}{}:
 	case <-bounded.Done():
 		s.work.Done()
-		return none, s.ended(ctx, what)
+		return none, s.ended(ctx, what, s.polling.Load() || s.finished.Load() != before)
 	}
 	type answer struct {
 		value T
@@ -174,23 +179,29 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 	go func() {
 		defer s.work.Done()
 		value, err := work(bounded)
+		if err == nil {
+			s.finished.Add(1)
+		}
 		<-turns
 		answers <- answer{value, err}
 	}()
 	select {
 	case a := <-answers:
 		if a.err != nil && bounded.Err() != nil {
-			return none, s.ended(ctx, what)
+			return none, s.ended(ctx, what, code(a.err) == codeBusy)
 		}
 		return a.value, s.fault(what, a.err)
 	case <-bounded.Done():
-		return none, s.ended(ctx, what)
+		return none, s.ended(ctx, what, turns == s.writing && s.polling.Load())
 	}
 }
 
-// ended is why a call ended before its work did.
-func (s *Store) ended(ctx context.Context, what string) error {
+// ended is why a call ended before its work did: busy, if others had the turns and the lock, and
+// went on with them.
+func (s *Store) ended(ctx context.Context, what string, busy bool) error {
 	switch {
+	case busy && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return s.fault(what, fmt.Errorf("%w: %w", session.ErrBusy, ctx.Err()))
 	case ctx.Err() != nil:
 		return s.fault(what, ctx.Err())
 	case s.life.Err() != nil:
