@@ -26,6 +26,9 @@ const (
 )
 
 const (
+	// maxStoreTimeout is what the time for which a process trusts its memory leaves of the
+	// second in which a sign-out holds.
+	maxStoreTimeout = time.Second - trust
 	// rememberedBytes is how much memory what is remembered may take, as JSON: what it
 	// takes besides is within a small factor.
 	rememberedBytes = 128 << 20
@@ -43,7 +46,7 @@ type Config struct {
 	// IdleTimeout ends a session that was not seen for so long, and Lifetime one that began
 	// so long ago, whatever happens. The shortest of both is a second.
 	IdleTimeout, Lifetime time.Duration
-	// StoreTimeout is the most that a question to the store adds to a request. WriteTimeout
+	// StoreTimeout is the most that a question to the store adds to a request, 250 ms at most. WriteTimeout
 	// is that of a change, which waits for a disk and for others' changes.
 	StoreTimeout, WriteTimeout time.Duration
 	// Remembered is how many sessions are kept in memory.
@@ -135,6 +138,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("session: Config.CookieName %q is not 1 to 64 letters, digits, '-' and '_'", c.CookieName)
 	case c.IdleTimeout < time.Second || c.Lifetime < time.Second:
 		return errors.New("session: Config.IdleTimeout and Config.Lifetime must be a second at least")
+	case c.StoreTimeout > maxStoreTimeout:
+		return fmt.Errorf("session: Config.StoreTimeout is %v, more than %v: a sign-out has to hold everywhere within a second", c.StoreTimeout, maxStoreTimeout)
 	case c.StoreTimeout < 0 || c.WriteTimeout < 0 || c.Remembered < 0:
 		return errors.New("session: Config.StoreTimeout, WriteTimeout and Remembered cannot be negative")
 	}
