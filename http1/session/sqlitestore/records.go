@@ -92,6 +92,9 @@ func (s *Store) Apply(ctx context.Context, changes ...session.Change) error {
 func (s *Store) within(ctx context.Context, db *sql.DB, work func(context.Context, *sql.Tx) error) error {
 	s.polling.Store(true)
 	tx, err := db.BeginTx(ctx, nil)
+	for code(err) == codeBusy && ctx.Err() == nil {
+		tx, err = db.BeginTx(ctx, nil)
+	}
 	s.polling.Store(false)
 	if err != nil {
 		return err

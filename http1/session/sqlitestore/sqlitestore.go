@@ -20,6 +20,10 @@ const (
 	callLimit = 5 * time.Second
 	// openLimit bounds Open, which may wait for another process's migration.
 	openLimit = 10 * time.Second
+	// pollLimit is how long SQLite itself waits for another process's lock. Its pauses grow up to
+	// 100 ms, and who pauses for longest never meets a moment between two others: we ask anew
+	// instead, so that all pause for 2 ms at most.
+	pollLimit = 5 * time.Millisecond
 	// readersLimit is how many read at once. Two cores have no use for more.
 	readersLimit = 4
 	// logLimitBytes is what a write-ahead log is cut to once it was longer.
@@ -81,19 +85,19 @@ func (s *Store) open() (err error) {
 	if err := makeFile(s.path); err != nil {
 		return err
 	}
-	if s.durable, err = connect(s.path, 1, "synchronous(FULL)"); err != nil {
+	if s.durable, err = connect(s.path, 1, pollLimit, "synchronous(FULL)"); err != nil {
 		return err
 	}
 	if err := prepareSchema(ctx, s.durable); err != nil {
 		return err
 	}
-	if s.lax, err = connect(s.path, 1, "synchronous(NORMAL)"); err != nil {
+	if s.lax, err = connect(s.path, 1, pollLimit, "synchronous(NORMAL)"); err != nil {
 		return err
 	}
-	if s.readers, err = connect(s.path, readersLimit, "query_only(1)"); err != nil {
+	if s.readers, err = connect(s.path, readersLimit, callLimit, "query_only(1)"); err != nil {
 		return err
 	}
-	if err := s.do.prepare(ctx, s); err != nil {
+	if err := patiently(ctx, func() error { return s.do.prepare(ctx, s) }); err != nil {
 		return err
 	}
 	if err := s.readers.QueryRowContext(ctx, `SELECT id FROM store`).Scan(&s.id); err != nil {
@@ -103,13 +107,13 @@ func (s *Store) open() (err error) {
 }
 
 // connect opens connections, which are made when they are needed.
-func connect(path string, limit int, pragma string) (*sql.DB, error) {
+func connect(path string, limit int, busy time.Duration, pragma string) (*sql.DB, error) {
 	q := url.Values{
 		"mode":    {"rw"}, // never creates: the file's mode is ours
 		"_txlock": {"immediate"},
 		"_dqs":    {"0"},
 		"_pragma": {
-			"busy_timeout(" + strconv.FormatInt(callLimit.Milliseconds(), 10) + ")", "trusted_schema(0)",
+			"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")", "trusted_schema(0)",
 			"journal_size_limit(" + strconv.Itoa(logLimitBytes) + ")", "temp_store(MEMORY)", pragma,
 		},
 	}
