@@ -43,6 +43,8 @@ type Store struct {
 	id   string // of this store among others, for cursors
 	now  func() time.Time
 
+	identity identity
+
 	durable *sql.DB // one connection, which syncs at each commit
 	lax     *sql.DB // one connection, which syncs at checkpoints
 	readers *sql.DB
@@ -83,6 +85,9 @@ func (s *Store) open() (err error) {
 	ctx, cancel := context.WithTimeout(s.life, openLimit)
 	defer cancel()
 	if err := makeFile(s.path); err != nil {
+		return err
+	}
+	if err := s.identity.note(s.path); err != nil {
 		return err
 	}
 	if s.durable, err = connect(s.path, 1, pollLimit, "synchronous(FULL)"); err != nil {
