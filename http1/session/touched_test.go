@@ -220,11 +220,10 @@ func TestLastSeenOfTheLargest(t *testing.T) {
 			}
 		}
 		large.ask(here, func(now *session.Current) {
-			s, _ := now.Session()
 			if _, err := now.Rotate(); err != nil {
 				t.Errorf("Rotate: %v", err)
 			}
-			if s, _ = now.Session(); color.Delete(context.Background(), s) != nil {
+			if s, _ := now.Session(); color.Delete(context.Background(), s) != nil {
 				t.Error("the value cannot be removed")
 			}
 		})
