@@ -28,7 +28,7 @@ func newSite(t testing.TB, store session.Store, edit func(*Config)) *site {
 		store = session.NewMemory()
 	}
 	// A store in memory that takes 100 ms is a machine that is busy.
-	manager, err := session.New(session.Config{Store: store, StoreTimeout: 30 * time.Second})
+	manager, err := session.New(session.Config{Store: store, StoreTimeout: 250 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

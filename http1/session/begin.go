@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,8 @@ const conflictTries = 5
 // the same Apply: nobody who knew the cookie before a sign-in knows it afterwards. What was kept
 // in that one stays, if it was the same subject's or nobody's. with are further changes for the
 // same Apply; if they have the subject's NewEpoch, the session begins under it. ErrConflict is
-// about a condition of theirs.
+// about a condition of theirs. A subject that has more than MaxSessions then loses the one that
+// was not seen for longest.
 //
 // On an error the response has no cookie, and the session the request came with is what it
 // was, unless it is *Unavailable, after which nobody knows.
@@ -31,7 +33,8 @@ func (c *Current) Begin(subject string, with ...Change) (*Session, error) {
 }
 
 // Rotate gives the request's session a new token, for a change of rights: it is whose it was,
-// with what it keeps, and ends when it would have. ErrEnded without a session.
+// with what it keeps, and ends when it would have. ErrEnded without a session, and if it was
+// ended meanwhile: alone, by EndAll or by a change of password.
 func (c *Current) Rotate(with ...Change) (*Session, error) {
 	s, err := c.Session()
 	if err != nil {
@@ -65,8 +68,11 @@ func (c *Current) begin(subject string, rotate bool, with []Change) (*Session, e
 		if b.same(&before) {
 			break // what conflicts is none of ours
 		}
-		err = c.m.store.Apply(ctx, append(b.changes, with...)...)
+		err = c.m.store.Apply(ctx, append(b.changes, b.with...)...)
 		if err == nil {
+			if subject != "" && !rotate {
+				c.m.tidy(ctx, subject, newID(b.token).String())
+			}
 			return c.begun(b), nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -82,6 +88,7 @@ type beginning struct {
 	token   [tokenBytes]byte
 	record  *record
 	changes []Change
+	with    []Change // the caller's
 	// What was found in the store.
 	epochVersion, oldVersion int64
 	tried                    bool
@@ -95,11 +102,15 @@ func (b *beginning) same(before *beginning) bool {
 // prepare makes the changes of a beginning from what the store has.
 func (c *Current) prepare(ctx context.Context, subject string, old *Session, rotate bool, with []Change) (*beginning, error) {
 	now := stamp(c.m.clock.read())
-	b := &beginning{tried: true, record: &record{
+	b := &beginning{tried: true, with: with, record: &record{
 		Subject: subject, Began: now, Seen: now, Ends: now.Add(c.m.config.Lifetime), Agent: agent(c.r.FieldView("User-Agent")),
 	}}
 	_, _ = rand.Read(b.token[:]) // never fails: crypto/rand
-	if err := c.m.beginEpoch(ctx, b, with); err != nil {
+	var rotates *Session
+	if rotate {
+		rotates = old
+	}
+	if err := c.m.beginEpoch(ctx, b, rotates); err != nil {
 		return nil, err
 	}
 	if old != nil {
@@ -112,24 +123,30 @@ func (c *Current) prepare(ctx context.Context, subject string, old *Session, rot
 	return b, err
 }
 
-// beginEpoch finds the epoch under which b begins, or makes the first one.
-func (m *Manager) beginEpoch(ctx context.Context, b *beginning, with []Change) error {
+// beginEpoch finds the epoch under which b begins, or makes the first one. One that rotates goes
+// on under its own, which must be the subject's still: else Rotate would bring back what a
+// sign-out everywhere has ended.
+func (m *Manager) beginEpoch(ctx context.Context, b *beginning, rotates *Session) error {
 	subject := b.record.Subject
 	if subject == "" {
 		return nil
 	}
-	for i := range with {
-		if with[i].Key == subjectKey(subject) {
-			epoch, err := parseEpoch(with[i].Value)
-			if err == nil && epoch == "" {
-				err = errors.New("session: no session begins for a subject that is removed")
-			}
-			b.record.Epoch = epoch
+	given := slices.IndexFunc(b.with, func(c Change) bool { return c.Key == subjectKey(subject) })
+	if given >= 0 {
+		epoch, err := parseEpoch(b.with[given].Value)
+		if err == nil && epoch == "" {
+			err = errors.New("session: no session begins for a subject that is removed")
+		}
+		b.record.Epoch = epoch
+		if err != nil || rotates == nil {
 			return err
 		}
 	}
 	rec, err := m.store.Get(ctx, subjectKey(subject))
 	if errors.Is(err, fs.ErrNotExist) {
+		if rotates != nil {
+			return ErrEnded
+		}
 		change, epoch := NewEpoch(subject)
 		change.If = Absent()
 		b.record.Epoch, b.changes = epoch, append(b.changes, change)
@@ -139,8 +156,21 @@ func (m *Manager) beginEpoch(ctx context.Context, b *beginning, with []Change) e
 		return err
 	}
 	b.epochVersion = rec.Version
-	b.record.Epoch, err = parseEpoch(rec.Value)
-	return err
+	epoch, err := parseEpoch(rec.Value)
+	switch {
+	case err != nil:
+		return err
+	case rotates != nil && epoch != rotates.record.Epoch:
+		return ErrEnded
+	case given < 0:
+		b.record.Epoch = epoch
+	default: // no other new epoch may come between
+		b.with = slices.Clone(b.with)
+		if _, checked := b.with[given].If.Expects(); !checked {
+			b.with[given].If = Unchanged(rec)
+		}
+	}
+	return nil
 }
 
 // succeed ends old and takes over what it keeps, as it is in the store by now.
@@ -160,7 +190,12 @@ func (m *Manager) succeed(ctx context.Context, b *beginning, old *Session, rotat
 		return err
 	}
 	b.oldVersion = rec.Version
-	b.changes = append(b.changes, removals(old.id, s.Subject, Unchanged(rec))...)
+	if rotate {
+		b.record.Family = s.family(old.id).String() // whose line the new one writes
+		b.changes = append(b.changes, Change{Key: sessionKey(old.id), If: Unchanged(rec)})
+	} else {
+		b.changes = append(b.changes, s.removals(old.id, Unchanged(rec))...)
+	}
 	if s.Subject == "" || s.Subject == b.record.Subject {
 		b.record.Values, b.record.Flashes = s.Values, s.Flashes
 	}

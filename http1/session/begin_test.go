@@ -283,3 +283,56 @@ func TestRotate(t *testing.T) {
 		c.is(m, "nobody")
 	})
 }
+
+// What ended every session of the subject is not undone by one of them.
+func TestRotateAfterEndAll(t *testing.T) {
+	epoch, _ := session.NewEpoch("ada")
+	ends := map[string]func(m *session.Manager) error{
+		"a sign-out everywhere": func(m *session.Manager) error { return m.EndAll(context.Background(), "ada") },
+		"a new epoch":           func(m *session.Manager) error { return m.Store().Apply(context.Background(), epoch) },
+		"a removal": func(m *session.Manager) error {
+			return m.Store().Apply(context.Background(), session.Change{Key: "subject/ada"})
+		},
+	}
+	for name, end := range ends {
+		for _, anew := range []bool{false, true} {
+			m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+			c.signIn(m, "ada")
+			c.ask(m, func(now *session.Current) {
+				if s, err := now.Session(); s == nil || err != nil {
+					t.Fatal(s, err)
+				}
+				if err := end(m); err != nil {
+					t.Fatal(err)
+				}
+				var with []session.Change
+				if anew {
+					change, _ := m.NewEpoch("ada")
+					with = append(with, change)
+				}
+				if _, err := now.Rotate(with...); err != session.ErrEnded {
+					t.Errorf("%s, a new epoch %v: Rotate: %v", name, anew, err)
+				}
+			})
+			c.is(m, "nobody")
+		}
+	}
+	t.Run("one that comes between the look and the change wins", func(t *testing.T) {
+		store := newMoodyStore()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "ada")
+		between := sync.OnceFunc(func() {
+			if err := store.Store.Apply(context.Background(), epoch); err != nil {
+				t.Error(err)
+			}
+		})
+		store.beforeApply = func([]session.Change) { between() }
+		c.ask(m, func(now *session.Current) {
+			change, _ := m.NewEpoch("ada")
+			if _, err := now.Rotate(change); err != session.ErrEnded {
+				t.Errorf("Rotate: %v", err)
+			}
+		})
+		c.is(m, "nobody")
+	})
+}

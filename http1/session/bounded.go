@@ -66,15 +66,24 @@ func (b *bounded) Apply(ctx context.Context, changes ...Change) error {
 	})
 }
 
+// Take waits as long as a read does, since each request may count; as long as a change only where
+// the store says that it is well and busy.
 func (b *bounded) Take(ctx context.Context, key string, n, limit int64, window time.Duration) (count Count, err error) {
 	if err := CheckTake(key, n, limit, window); err != nil {
 		return Count{}, err
 	}
-	err = b.through(ctx, &b.takes, b.writeLimit, func(ctx context.Context) error {
-		var err error
-		count, err = b.store.Take(ctx, key, n, limit, window)
-		return err
-	})
+	ctx, cancel := context.WithTimeout(ctx, max(b.readLimit, b.writeLimit))
+	defer cancel()
+	for busy := true; busy; {
+		busy = false
+		err = b.through(ctx, &b.takes, b.readLimit, func(ctx context.Context) error {
+			var err error
+			count, err = b.store.Take(ctx, key, n, limit, window)
+			busy = errors.Is(err, ErrBusy)
+			return err
+		})
+		busy = busy && ctx.Err() == nil
+	}
 	return count, err
 }
 
@@ -119,6 +128,8 @@ func (b *bounded) through(ctx context.Context, g *gate, limit time.Duration, cal
 	case errors.Is(ctx.Err(), context.Canceled):
 		v = unknown
 		return ctx.Err()
+	case errors.Is(err, ErrBusy):
+		v = unknown // it is well, and this was not its turn
 	case ctx.Err() != nil && time.Since(began) < limit/2:
 		v = unknown // a caller who had waited in line before says nothing about the store
 	}

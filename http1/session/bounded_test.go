@@ -97,3 +97,37 @@ func (s *moodyList) List(ctx context.Context, prefix, after string, limit int) (
 	}
 	return s.Store.List(ctx, prefix, after, limit)
 }
+
+// busyStore has others' changes before its own.
+type busyStore struct {
+	session.Store
+	turns int // that others have
+}
+
+func (s *busyStore) Take(ctx context.Context, key string, n, limit int64, window time.Duration) (session.Count, error) {
+	if s.turns--; s.turns >= 0 {
+		<-ctx.Done()
+		return session.Count{}, errors.Join(session.ErrBusy, ctx.Err())
+	}
+	return s.Store.Take(ctx, key, n, limit, window)
+}
+
+func TestManagerStoreBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &busyStore{session.NewMemory(), 5}
+		s := manager(t, session.Config{Store: store}).Store()
+		if c, err := s.Take(context.Background(), "k", 1, 9, time.Hour); err != nil || !c.Taken {
+			t.Errorf("%+v, %v; want it to wait longer than a read", c, err)
+		}
+		store.turns = 1000
+		began := time.Now()
+		_, err := s.Take(context.Background(), "k", 1, 9, time.Hour)
+		if _, away := errors.AsType[*session.Unavailable](err); !away || time.Since(began) != session.DefaultWriteTimeout {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		store.turns = 0
+		if c, err := s.Take(context.Background(), "k", 1, 9, time.Hour); err != nil || !c.Taken {
+			t.Errorf("%+v, %v; the gate has closed", c, err)
+		}
+	})
+}

@@ -42,24 +42,29 @@ func (c *Current) Session() (*Session, error) {
 }
 
 func (c *Current) find() (*Session, error) {
-	if c.r.Scheme() != "https" {
-		return nil, nil // anybody on the way may have sent it
-	}
-	cookies := finder{name: c.m.cookie}
-	for field := range c.r.FieldViews("Cookie") {
-		cookies.read(field)
-	}
-	token, ok := cookies.token()
+	i, ok := c.id()
 	if !ok {
 		return nil, nil
 	}
-	i := newID(token)
 	s, err := c.m.find(i)
 	if s == nil || err != nil {
 		return nil, err
 	}
 	c.own = Session{m: c.m, id: i, record: s.record, version: s.version, seen: time.Unix(0, s.seen.Load())}
 	return &c.own, nil
+}
+
+// id is that of the session that the request's cookie is for.
+func (c *Current) id() (i id, ok bool) {
+	if c.r.Scheme() != "https" {
+		return i, false // anybody on the way may have sent it
+	}
+	cookies := finder{name: c.m.cookie}
+	for field := range c.r.FieldViews("Cookie") {
+		cookies.read(field)
+	}
+	token, ok := cookies.token()
+	return newID(token), ok
 }
 
 // Manager is the one that is attached; nil for a nil Current.
@@ -99,8 +104,9 @@ type Session struct {
 // Subject is whose session it is, "" for one that nobody has signed in to.
 func (s *Session) Subject() string { return s.record.Subject }
 
-// ID names the session for the member's page. It is no secret: nobody can sign in with it.
-func (s *Session) ID() string { return s.id.String() }
+// ID names the session for the member's page, and stays when it is rotated. It is no secret:
+// nobody can sign in with it.
+func (s *Session) ID() string { return s.record.family(s.id).String() }
 
 // Began is when the session began; a rotation is no beginning.
 func (s *Session) Began() time.Time { return s.record.Began }

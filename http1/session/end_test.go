@@ -3,9 +3,11 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -176,4 +178,176 @@ func TestList(t *testing.T) {
 			t.Error(len(all), err)
 		}
 	})
+	t.Run("few are found behind a thousand that ended", func(t *testing.T) {
+		store := session.NewMemory()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "zoe")
+		line := records(t, store, "sessions/")[0]
+		old := strings.Replace(string(line.Value), `"epoch":"`, `"epoch":"0`, 1)
+		for page := range 5 {
+			var changes []session.Change
+			for i := range 1000 {
+				changes = append(changes, session.Change{Key: fmt.Sprintf("sessions/zoe/%064d", page*1000+i), Value: []byte(old)})
+			}
+			if err := store.Apply(ctx, changes...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if all, err := m.List(ctx, "zoe"); err != nil || len(all) != 1 {
+			t.Error(len(all), err)
+		}
+		for range 2 { // each removes two thousand
+			(&client{t: t}).signIn(m, "zoe")
+		}
+		if all := records(t, store, "sessions/zoe/"); len(all) != 1000 {
+			t.Errorf("%d lines are left", len(all))
+		}
+	})
+}
+
+// Ending a session ends what it is rotated to meanwhile.
+func TestEndMeetsRotation(t *testing.T) {
+	ctx := context.Background()
+	for name, end := range map[string]func(c *client, m *session.Manager, id string) error{
+		"EndOne": func(_ *client, m *session.Manager, id string) error { return m.EndOne(ctx, "ada", id) },
+		"End":    func(c *client, m *session.Manager, _ string) error { return c.signOut(m) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := session.NewMemory()
+			here, slow := manager(t, session.Config{Store: store}), &moodyStore{Store: store}
+			there, c := manager(t, session.Config{Store: slow}), &client{t: t}
+			c.signIn(here, "ada")
+			var id string
+			rotate := func() {
+				c.ask(here, func(now *session.Current) {
+					s, err := now.Rotate()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if id != "" && s.ID() != id {
+						t.Errorf("it is another by name: %s, before %s", s.ID(), id)
+					}
+					id = s.ID()
+				})
+			}
+			rotate()
+			tab := *c
+			slow.beforeApply = func([]session.Change) {
+				slow.beforeApply = nil
+				rotate()
+				rotate()
+			}
+			if err := end(&tab, there, id); err != nil {
+				t.Fatal(err)
+			}
+			c.is(here, "nobody")
+			if left := records(t, store, "session"); len(left) != 0 {
+				t.Errorf("records %v are left", left)
+			}
+		})
+	}
+	t.Run("a rotated session has one line, by which it is ended", func(t *testing.T) {
+		m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+		c.signIn(m, "ada")
+		c.ask(m, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		all, err := m.List(ctx, "ada")
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		if err := m.EndOne(ctx, "ada", all[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		c.is(m, "nobody")
+	})
+}
+
+// lagging is a store that does not know sessions yet.
+type lagging struct {
+	session.Store
+	lags bool
+}
+
+func (s *lagging) Get(ctx context.Context, key string) (session.Record, error) {
+	if s.lags && strings.HasPrefix(key, "session/") {
+		return session.Record{}, fs.ErrNotExist
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func TestEndOfUnknown(t *testing.T) {
+	store := &lagging{Store: session.NewMemory()}
+	m, c := manager(t, session.Config{Store: store}), &client{t: t}
+	c.signIn(m, "ada")
+	before := *c
+	store.lags = true
+	c.ask(m, func(now *session.Current) {
+		if s, err := now.Session(); s != nil || err != nil {
+			t.Fatal(s, err)
+		}
+		store.lags = false
+		if err := now.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	before.is(m, "nobody")
+}
+
+func TestTidy(t *testing.T) {
+	ctx := context.Background()
+	t.Run("a sign-out everywhere leaves no records", func(t *testing.T) {
+		store := session.NewMemory()
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		for range 50 {
+			(&client{t: t}).signIn(m, "ada")
+		}
+		c.signIn(m, "ada")
+		c.ask(m, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err := m.EndAll(ctx, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		if left := records(t, store, "session"); len(left) != 0 {
+			t.Errorf("%d records are left", len(left))
+		}
+	})
+	t.Run("one more than a subject may have ends the one not seen for longest", func(t *testing.T) {
+		store := session.NewMemory()
+		now := time.Now().Truncate(time.Millisecond)
+		m := manager(t, session.Config{Store: store, Now: func() time.Time { return now }})
+		clients := make([]client, session.MaxSessions+2)
+		for i := range clients {
+			now = now.Add(time.Second)
+			clients[i].t = t
+			clients[i].signIn(m, "ada")
+		}
+		clients[0].is(m, "nobody")
+		clients[1].is(m, "nobody")
+		clients[2].is(m, "ada")
+		clients[session.MaxSessions+1].is(m, "ada")
+		if n := len(records(t, store, "session/")); n != session.MaxSessions {
+			t.Errorf("%d sessions", n)
+		}
+	})
+	t.Run("a store that fails meanwhile undoes no sign-in", func(t *testing.T) {
+		store := noList{session.NewMemory()}
+		m, c := manager(t, session.Config{Store: store}), &client{t: t}
+		c.signIn(m, "ada")
+		if err := m.EndAll(ctx, "ada"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// noList is a store that cannot list.
+type noList struct{ session.Store }
+
+func (noList) List(context.Context, string, string, int) ([]session.Record, error) {
+	return nil, errStore
 }

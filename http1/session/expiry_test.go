@@ -1,6 +1,9 @@
 package session_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -80,39 +83,72 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// withoutExpiry makes a store forget no record by itself, as if its clock were wrong.
-func withoutExpiry(changes []session.Change) {
-	for i := range changes {
-		changes[i].Expires = time.Time{}
-	}
-}
+// shifted is a clock that can be set wrong.
+type shifted struct{ by atomic.Int64 }
 
-func TestClockSetBack(t *testing.T) {
-	for name, away := range map[string]time.Duration{"idle": 15 * day, "absolute": 91 * day} {
-		t.Run("the "+name+" end is for good", func(t *testing.T) {
+func (c *shifted) now() time.Time { return time.Now().Add(time.Duration(c.by.Load())) }
+
+func (c *shifted) set(by time.Duration) { c.by.Store(int64(by)) }
+
+// One of two processes has a clock that is ahead for a while.
+func TestClockAhead(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"idle": 15 * day, "absolute": 91 * day} {
+		t.Run("by more than the "+name+" time signs nobody out for longer", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var shift atomic.Int64
-				now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
+				var wrong shifted
+				var log bytes.Buffer
 				store := newMoodyStore()
-				store.beforeApply = withoutExpiry
-				m, c := manager(t, session.Config{Store: store, Now: now}), &client{t: t}
-				run(t, m)
-				c.signIn(m, "ada")
+				here := manager(t, session.Config{Store: store, Now: wrong.now, Log: slog.New(slog.NewTextHandler(&log, nil))})
+				there := manager(t, session.Config{Store: session.Another(store.Store)})
+				run(t, here)
+				run(t, there)
+				c, later := &client{t: t}, &client{t: t}
+				c.signIn(here, "ada")
 				time.Sleep(feedTold)
-				c.is(m, "ada")
-				shift.Store(int64(away))
-				c.is(m, "nobody")
-				shift.Store(0)
-				c.is(m, "nobody")
-				time.Sleep(2 * time.Second)
-				t.Log("another process, which never saw the later time")
-				c.is(manager(t, session.Config{Store: store, Now: now}), "nobody")
-				if left := records(t, store, "session"); len(left) != 0 {
-					t.Errorf("records %v are left", left)
+				c.is(here, "ada")
+				wrong.set(ahead)
+				c.is(here, "nobody")
+				c.is(there, "ada")
+				time.Sleep(3 * time.Second)
+				c.is(there, "ada")
+				wrong.set(0)
+				c.is(here, "ada")
+				later.signIn(there, "bob")
+				later.is(here, "bob")
+				time.Sleep(3 * time.Second)
+				c.is(manager(t, session.Config{Store: store}), "ada")
+				if got := strings.Count(log.String(), "the clock has jumped"); got != 2 {
+					t.Errorf("%d lines: %s", got, &log)
 				}
 			})
 		})
 	}
+	t.Run("writes visits again once it is mended", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var wrong shifted
+			store := newMoodyStore()
+			m, c := manager(t, session.Config{Store: store, Now: wrong.now}), &client{t: t}
+			run(t, m)
+			c.signIn(m, "ada")
+			time.Sleep(feedTold)
+			c.is(m, "ada")
+			store.is(full) // so that the wrong time is not written
+			wrong.set(day)
+			c.is(m, "ada")
+			wrong.set(0)
+			time.Sleep(2 * time.Minute)
+			c.is(m, "ada")
+			at := time.Now()
+			store.is(well)
+			time.Sleep(3 * time.Second)
+			if got := seen(t, store); !got.Equal(at.Truncate(time.Millisecond)) {
+				t.Errorf("seen %v, want %v", got, at)
+			}
+		})
+	})
+}
+
+func TestClockSetBack(t *testing.T) {
 	t.Run("a session that has not ended lives on", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var shift atomic.Int64
@@ -121,7 +157,7 @@ func TestClockSetBack(t *testing.T) {
 			run(t, m)
 			c, later := &client{t: t}, &client{t: t}
 			c.signIn(m, "ada")
-			shift.Store(-int64(30 * day))
+			shift.Store(-int64(10 * day)) // the store's own clock is right, and the idle time 14 days
 			c.is(m, "ada")
 			later.signIn(m, "bob")
 			later.is(m, "bob")

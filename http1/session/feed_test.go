@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -316,6 +317,64 @@ func TestSingleFlight(t *testing.T) {
 		all.Wait()
 		if got := store.gets.Load() - before; got != 2 { // the session and its subject
 			t.Errorf("%d questions", got)
+		}
+	})
+}
+
+// slowEpochs takes its time to tell a subject's epoch.
+type slowEpochs struct{ *moodyStore }
+
+func (s slowEpochs) Get(ctx context.Context, key string) (session.Record, error) {
+	if strings.HasPrefix(key, "subject/") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return s.moodyStore.Get(ctx, key)
+}
+
+// A session that began under a new epoch meets a process that remembers the old one.
+func TestOldEpochIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := session.NewMemory()
+		here := manager(t, session.Config{Store: slowEpochs{&moodyStore{Store: memory}}})
+		there := manager(t, session.Config{Store: session.Another(memory)})
+		run(t, here)
+		run(t, there)
+		c := &client{t: t}
+		c.signIn(here, "ada")
+		time.Sleep(feedTold)
+		c.is(here, "ada")
+		epoch, _ := there.NewEpoch("ada")
+		c.signIn(there, "ada", epoch)
+		tab, out, after := *c, *c, *c
+		first := make(chan struct{})
+		go func() { defer close(first); c.is(here, "ada") }()
+		time.Sleep(time.Millisecond) // it has the session by now, and asks for the epoch
+		tab.is(here, "ada")
+		if err := out.signOut(here); err != nil {
+			t.Error(err)
+		}
+		<-first
+		time.Sleep(time.Second)
+		after.is(here, "nobody")
+		after.is(there, "nobody")
+	})
+}
+
+// One that was ended by its epoch costs the store no question for each request.
+func TestEndedByEpochIsRemembered(t *testing.T) {
+	two(t, func(here, there *session.Manager, store, _ *moodyStore) {
+		c := &client{t: t}
+		c.signIn(here, "ada")
+		c.is(here, "ada")
+		if err := there.EndAll(context.Background(), "ada"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(feedTold)
+		c.is(here, "nobody")
+		before := store.gets.Load()
+		c.is(here, "nobody")
+		if got := store.gets.Load() - before; got != 0 {
+			t.Errorf("the store was asked %d times", got)
 		}
 	})
 }

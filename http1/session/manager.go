@@ -21,10 +21,14 @@ const (
 	DefaultIdleTimeout  = 14 * 24 * time.Hour
 	DefaultLifetime     = 90 * 24 * time.Hour
 	DefaultStoreTimeout = 100 * time.Millisecond
+	DefaultWriteTimeout = 2 * time.Second
 	DefaultRemembered   = 100_000
 )
 
 const (
+	// maxStoreTimeout is what the time for which a process trusts its memory leaves of the
+	// second in which a sign-out holds.
+	maxStoreTimeout = time.Second - trust
 	// rememberedBytes is how much memory what is remembered may take, as JSON: what it
 	// takes besides is within a small factor.
 	rememberedBytes = 128 << 20
@@ -42,16 +46,20 @@ type Config struct {
 	// IdleTimeout ends a session that was not seen for so long, and Lifetime one that began
 	// so long ago, whatever happens. The shortest of both is a second.
 	IdleTimeout, Lifetime time.Duration
-	// StoreTimeout is the most that a question to the store adds to a request;
-	// WriteTimeout is that of a change, StoreTimeout if zero.
+	// StoreTimeout is the most that a question to the store adds to a request, 250 ms at most. WriteTimeout
+	// is that of a change, which waits for a disk and for others' changes.
 	StoreTimeout, WriteTimeout time.Duration
 	// Remembered is how many sessions are kept in memory.
 	Remembered int
 	// Log gets a line when the store fails and when it is back; nil discards.
 	Log *slog.Logger
-	// Now is the clock that sessions expire by; time.Now if nil. When it is set back, time
-	// stands still for sessions until it is where it was: none comes back to life.
-	// Stores drop records by clocks of their own besides.
+	// Now is the clock that sessions expire by; time.Now if nil. It is believed as it is: one
+	// that goes wrong and is mended signs nobody out for longer than it was wrong, and a
+	// session that ended by the wrong time alone goes on. So a clock that is set back lets
+	// one live again that has expired, unless the store dropped it by a clock of its own; one
+	// that was signed out never. What a clock says that is behind a session's last visit
+	// counts as that visit's time; one that is behind the store's by more than the idle time
+	// begins sessions that the store drops. Log gets a line about jumps of more than a minute.
 	Now func() time.Time
 }
 
@@ -91,7 +99,7 @@ func New(c Config) (*Manager, error) {
 		}
 	}
 	if c.WriteTimeout == 0 {
-		c.WriteTimeout = c.StoreTimeout
+		c.WriteTimeout = max(DefaultWriteTimeout, c.StoreTimeout)
 	}
 	if c.Remembered == 0 {
 		c.Remembered = DefaultRemembered
@@ -107,7 +115,7 @@ func New(c Config) (*Manager, error) {
 	}
 	seed := maphash.MakeSeed()
 	m := &Manager{
-		config: c, cookie: "__Host-" + c.CookieName, clock: clock{now: c.Now},
+		config: c, cookie: "__Host-" + c.CookieName, clock: clock{now: c.Now, log: c.Log, start: time.Now()},
 		store:    &bounded{store: c.Store, readLimit: c.StoreTimeout, writeLimit: c.WriteTimeout, log: c.Log},
 		sessions: newRecall[id, *remembered](c.Remembered, rememberedBytes, func(i id) uint { return uint(i[0]) }),
 		subjects: newRecall[string, string](c.Remembered, rememberedBytes, func(s string) uint { return uint(maphash.String(seed, s)) }),
@@ -130,6 +138,8 @@ func (c *Config) check() error {
 		return CheckCookieName(c.CookieName)
 	case c.IdleTimeout < time.Second || c.Lifetime < time.Second:
 		return errors.New("session: Config.IdleTimeout and Config.Lifetime must be a second at least")
+	case c.StoreTimeout > maxStoreTimeout:
+		return fmt.Errorf("session: Config.StoreTimeout is %v, more than %v: a sign-out has to hold everywhere within a second", c.StoreTimeout, maxStoreTimeout)
 	case c.StoreTimeout < 0 || c.WriteTimeout < 0 || c.Remembered < 0:
 		return errors.New("session: Config.StoreTimeout, WriteTimeout and Remembered cannot be negative")
 	}
@@ -219,9 +229,10 @@ func (m *Manager) recalled(i id) (s *remembered, known bool) {
 		return nil, known
 	}
 	if s.Subject != "" {
-		epoch, found, known := m.subjects.get(s.Subject)
-		if !known || !found || epoch != s.Epoch {
-			return nil, known
+		if epoch, _, _ := m.subjects.get(s.Subject); epoch != s.Epoch || epoch == "" {
+			// What is remembered of the two may be of two moments: the store has to say.
+			m.subjects.forget(s.Subject)
+			return nil, false
 		}
 	}
 	now := m.clock.read()
@@ -240,14 +251,19 @@ func (m *Manager) ask(ctx context.Context, i id) (*remembered, error) {
 	}
 	s := a.value
 	if s.Subject != "" {
-		if valid, err := m.inEpoch(ctx, s); err != nil || !valid {
+		valid, err := m.inEpoch(ctx, s)
+		if err != nil {
 			return nil, err
+		}
+		if !valid {
+			m.sessions.over(i) // an epoch never comes again
+			return nil, nil
 		}
 	}
 	now := m.clock.read()
 	if !m.alive(s, now) {
+		// The store drops it at its end. It is not ours to remove: this clock may be wrong.
 		m.sessions.forget(i)
-		m.touched.expired(i)
 		return nil, nil
 	}
 	m.touch(i, s, now)
@@ -332,25 +348,9 @@ func parseEpoch(value []byte) (string, error) {
 
 // alive tells whether s has not expired.
 func (m *Manager) alive(s *remembered, now time.Time) bool {
-	return now.Before(s.Ends) && now.Before(s.Began.Add(m.config.Lifetime)) && now.UnixNano()-s.seen.Load() < int64(m.config.IdleTimeout)
-}
-
-// clock never goes back.
-type clock struct {
-	now    func() time.Time
-	latest atomic.Int64 // Unix time in ns
-}
-
-func (c *clock) read() time.Time {
-	now := c.now()
-	t := now.UnixNano()
-	for {
-		latest := c.latest.Load()
-		if t <= latest {
-			return time.Unix(0, latest)
-		}
-		if c.latest.CompareAndSwap(latest, t) {
-			return now
-		}
+	seen := s.seen.Load()
+	if now.UnixNano() < seen {
+		now = time.Unix(0, seen)
 	}
+	return now.Before(s.Ends) && now.Before(s.Began.Add(m.config.Lifetime)) && now.UnixNano()-seen < int64(m.config.IdleTimeout)
 }

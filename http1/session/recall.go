@@ -118,6 +118,11 @@ func (s *shard[K, V]) land(key K, f *flight[V]) {
 		s.remember(key, f.reply)
 		return
 	}
+	s.rememberAbsent(key)
+}
+
+// rememberAbsent keeps that there is nothing under the key.
+func (s *shard[K, V]) rememberAbsent(key K) {
 	for other := range s.absent {
 		if len(s.absent) < max(1, s.maxCount/absentShare) {
 			break
@@ -161,6 +166,15 @@ func (r *recall[K, V]) forget(key K) {
 		f.keep = false
 		delete(s.flights, key)
 	}
+}
+
+// over remembers that there is nothing under a key that will never have anything again.
+func (r *recall[K, V]) over(key K) {
+	s := r.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(key)
+	s.rememberAbsent(key)
 }
 
 // forgetAll is forget for every key.

@@ -15,7 +15,8 @@ const (
 	// MaxSubjectBytes bounds who a session is for.
 	MaxSubjectBytes = 256
 	// MaxSessionBytes bounds a session's record, its values and flashes included: what one
-	// member may make every process keep.
+	// member may make every process keep. What changes nothing of these may make it some
+	// bytes longer: a visit, or a rotation by another agent.
 	MaxSessionBytes = 32 << 10
 
 	maxAgentBytes = 256 // of a User-Agent; the rest helps no member to know a device
@@ -74,6 +75,7 @@ func validSubject(subject string) error {
 type record struct {
 	Subject string                     `json:"subject,omitempty"`
 	Epoch   string                     `json:"epoch,omitempty"`
+	Family  string                     `json:"family,omitempty"` // see family
 	Began   time.Time                  `json:"began"`
 	Seen    time.Time                  `json:"seen"`
 	Ends    time.Time                  `json:"ends"`
@@ -89,6 +91,17 @@ type indexed struct {
 	Seen  time.Time `json:"seen"`
 	Ends  time.Time `json:"ends"`
 	Agent string    `json:"agent,omitempty"`
+	// Session is the id that the session has now, empty if it is the one in the line's key.
+	Session string `json:"session,omitempty"`
+}
+
+// family is the id that the session of i began with. Rotations keep it, and it names the
+// session's line: so who ends that ends what became of it meanwhile.
+func (r *record) family(i id) id {
+	if first, ok := parseID(r.Family); ok {
+		return first
+	}
+	return i
 }
 
 // subjectRecord holds what all sessions of a subject have in common: one that began under
@@ -113,26 +126,37 @@ func (r *record) writes(i id, idle time.Duration, when Condition, quiet bool) ([
 	if err != nil {
 		return nil, err
 	}
-	if len(value) > MaxSessionBytes {
-		return nil, ErrTooLarge
-	}
 	until := r.expires(idle)
 	changes := []Change{{Key: sessionKey(i), Value: value, Expires: until, If: when, Quiet: quiet}}
 	if r.Subject == "" {
 		return changes, nil
 	}
-	line, err := json.Marshal(indexed{Epoch: r.Epoch, Began: r.Began, Seen: r.Seen, Ends: r.Ends, Agent: r.Agent})
+	first, shown := r.family(i), indexed{Epoch: r.Epoch, Began: r.Began, Seen: r.Seen, Ends: r.Ends, Agent: r.Agent}
+	if first != i {
+		shown.Session = i.String()
+	}
+	line, err := json.Marshal(shown)
 	if err != nil {
 		return nil, err
 	}
-	return append(changes, Change{Key: indexKey(r.Subject, i), Value: line, Expires: until, Quiet: quiet}), nil
+	return append(changes, Change{Key: indexKey(r.Subject, first), Value: line, Expires: until, Quiet: quiet}), nil
+}
+
+// larger tells whether next takes more than a session may, and more than r.
+func (r *record) larger(next *record) (bool, error) {
+	value, err := json.Marshal(next)
+	if err != nil || len(value) <= MaxSessionBytes {
+		return false, err
+	}
+	before, err := json.Marshal(r)
+	return len(value) > len(before), err
 }
 
 // removals are the changes that end the session of i.
-func removals(i id, subject string, when Condition) []Change {
+func (r *record) removals(i id, when Condition) []Change {
 	changes := []Change{{Key: sessionKey(i), If: when}}
-	if subject != "" {
-		changes = append(changes, Change{Key: indexKey(subject, i)})
+	if r.Subject != "" {
+		changes = append(changes, Change{Key: indexKey(r.Subject, r.family(i))})
 	}
 	return changes
 }

@@ -18,6 +18,9 @@ var (
 	// ErrConflict is what Apply returns when a record was not as a change expects it.
 	// Nothing was changed.
 	ErrConflict = errors.New("session: another has changed the record")
+	// ErrBusy is in the error of a store that is well, and where others' changes took the
+	// caller's time. Nothing was changed.
+	ErrBusy = errors.New("session: the store is busy with others' changes")
 	// ErrClosed is what a store returns that was closed.
 	ErrClosed = errors.New("session: the store is closed")
 )

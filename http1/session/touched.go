@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"slices"
 	"sync"
 	"time"
 )
@@ -26,8 +25,7 @@ const (
 	lastWrite = time.Second
 )
 
-// touched are the sessions whose last-seen times wait to be written, and those found expired,
-// at the zero time: they are removed lest a clock that is set back revives them.
+// touched are the sessions whose last-seen times wait to be written.
 type touched struct {
 	mu   sync.Mutex
 	seen map[id]time.Time
@@ -43,8 +41,6 @@ func (t *touched) add(i id, at time.Time) {
 		t.seen[i] = at
 	}
 }
-
-func (t *touched) expired(i id) { t.add(i, time.Time{}) }
 
 // visit is a session that was seen.
 type visit struct {
@@ -88,9 +84,10 @@ func (m *Manager) kept() time.Duration { return m.config.IdleTimeout + 2*m.touch
 
 // touch notes that s was seen.
 func (m *Manager) touch(i id, s *remembered, now time.Time) {
-	at := now.UnixNano()
+	at, pause := now.UnixNano(), int64(m.touchPause())
 	s.seen.Store(at)
-	if due := s.due.Load(); at >= due && s.due.CompareAndSwap(due, at+int64(m.touchPause())) {
+	// A due time further off than a pause was noted by a clock that was ahead.
+	if due := s.due.Load(); (at >= due || due-at > pause) && s.due.CompareAndSwap(due, at+pause) {
 		m.touched.add(i, now)
 	}
 }
@@ -125,12 +122,13 @@ func (m *Manager) writeRound(ctx context.Context) {
 	}
 }
 
-// writeSome writes some at once, and each by itself if one of them was changed meanwhile.
+// writeSome writes some at once, and each by itself if one of them stands in the others' way: it
+// was changed meanwhile, or cannot be written at all.
 func (m *Manager) writeSome(ctx context.Context, some []visit) error {
 	var all []Change
 	for _, v := range some {
 		changes, err := m.touchChanges(ctx, v)
-		if err != nil {
+		if err := m.passOver(ctx, err); err != nil {
 			return err
 		}
 		all = append(all, changes...)
@@ -139,17 +137,29 @@ func (m *Manager) writeSome(ctx context.Context, some []visit) error {
 		return nil
 	}
 	err := m.store.applyQuietly(ctx, all)
-	if !errors.Is(err, ErrConflict) {
+	if err == nil || m.passOver(ctx, err) != nil {
 		return err
 	}
-	for v := range slices.Values(some) {
+	for _, v := range some {
 		changes, err := m.touchChanges(ctx, v)
 		if err == nil && len(changes) > 0 {
 			err = m.store.applyQuietly(ctx, changes)
 		}
-		if err != nil && !errors.Is(err, ErrConflict) { // once more is enough: whoever changed it has seen it
+		if err := m.passOver(ctx, err); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// passOver is what of a visit's error concerns the other visits: that the store is away, or the time
+// is up. Else it is about the one record, and no reason to keep the others unwritten.
+func (m *Manager) passOver(ctx context.Context, err error) error {
+	if _, away := errors.AsType[*Unavailable](err); away || err == nil || ctx.Err() != nil {
+		return err
+	}
+	if !errors.Is(err, ErrConflict) { // whoever changed it has seen it
+		m.config.Log.Warn("a last-seen time cannot be written", "store", m.store.String(), "error", err)
 	}
 	return nil
 }
@@ -168,12 +178,6 @@ func (m *Manager) touchChanges(ctx context.Context, v visit) ([]Change, error) {
 	if err != nil {
 		return nil, nil // not ours to change
 	}
-	if v.at.IsZero() {
-		if m.alive(s, m.clock.read()) {
-			return nil, nil // it was seen elsewhere
-		}
-		return removals(v.id, s.Subject, Unchanged(rec)), nil
-	}
 	if v.at.Sub(s.Seen) < m.touchPause() {
 		return nil, nil // another process was here
 	}
@@ -184,6 +188,9 @@ func (m *Manager) touchChanges(ctx context.Context, v visit) ([]Change, error) {
 
 // applyQuietly is Apply of changes of which nobody errs who remembers the records.
 func (b *bounded) applyQuietly(ctx context.Context, changes []Change) error {
+	if err := CheckChanges(changes); err != nil {
+		return err
+	}
 	return b.through(ctx, &b.writes, b.writeLimit, func(ctx context.Context) error {
 		return b.store.Apply(ctx, changes...)
 	})

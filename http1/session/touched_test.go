@@ -3,7 +3,9 @@ package session_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,5 +181,74 @@ func TestLastSeenGivesWay(t *testing.T) {
 				}
 			})
 		})
+	})
+}
+
+// A session as large as it may be meets times that take more digits than the first.
+func TestLastSeenOfTheLargest(t *testing.T) {
+	two(t, func(here, _ *session.Manager, store, _ *moodyStore) {
+		large, other := &client{t: t}, &client{t: t}
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // no digits
+		large.signIn(here, "ada")
+		large.ask(here, func(now *session.Current) {
+			s, _ := now.Session()
+			for n := session.MaxSessionBytes; ; n-- {
+				err := color.Set(context.Background(), s, strings.Repeat("x", n))
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, session.ErrTooLarge) {
+					t.Fatal(err)
+				}
+			}
+		})
+		other.signIn(here, "bob")
+		for range 3 {
+			time.Sleep(2*time.Minute + 123*time.Millisecond)
+			store.made()
+			large.is(here, "ada")
+			other.is(here, "bob")
+			time.Sleep(2 * time.Second)
+			changed := map[string]bool{}
+			for _, changes := range store.made() {
+				for _, c := range changes {
+					changed[c.Key] = true
+				}
+			}
+			if len(changed) != 4 {
+				t.Errorf("%d records were written, want both sessions and their lines", len(changed))
+			}
+		}
+		large.ask(here, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Errorf("Rotate: %v", err)
+			}
+			if s, _ := now.Session(); color.Delete(context.Background(), s) != nil {
+				t.Error("the value cannot be removed")
+			}
+		})
+	})
+}
+
+// A visit that no store would take keeps no other from being written.
+func TestLastSeenOfWhatCannotBeWritten(t *testing.T) {
+	two(t, func(here, _ *session.Manager, store, _ *moodyStore) {
+		broken, other := &client{t: t}, &client{t: t}
+		broken.signIn(here, "ada")
+		all := records(t, store, "session/")
+		text := strings.Replace(string(all[0].Value), `"agent"`, `"x"`, 1)
+		text = strings.TrimSuffix(text, "}") + `,"agent":"` + strings.Repeat("<", session.MaxValueBytes/2) + `"}` // '<' is written as six bytes
+		if err := store.Apply(context.Background(), session.Change{Key: all[0].Key, Value: []byte(text), Expires: all[0].Expires}); err != nil {
+			t.Fatal(err)
+		}
+		other.signIn(here, "bob")
+		time.Sleep(2*time.Minute + 500*time.Millisecond)
+		store.made()
+		broken.is(here, "ada")
+		other.is(here, "bob")
+		time.Sleep(2 * time.Second)
+		if made := store.made(); len(made) != 1 || len(made[0]) != 2 {
+			t.Errorf("%d Applies, want the other's", len(made))
+		}
 	})
 }

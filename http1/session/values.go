@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,8 +43,9 @@ func (k Key[T]) Get(s *Session) (value T, ok bool) {
 }
 
 // Set keeps the value, as encoding/json has it, and returns once the store has it: other values
-// that were changed meanwhile stay as they are then. ErrEnded if the session has ended,
-// ErrTooLarge if it would take more than MaxSessionBytes, or *Unavailable.
+// that were changed meanwhile stay as they are then. ErrEnded if the session has ended, alone or
+// with all of its subject's, before Set looked; a change of one that ends at the same moment is
+// lost with it. ErrTooLarge if it would take more than MaxSessionBytes, or *Unavailable.
 func (k Key[T]) Set(ctx context.Context, s *Session, value T) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -77,6 +79,9 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 	if s == nil {
 		return ErrEnded
 	}
+	if err := s.inEpoch(ctx); err != nil {
+		return err
+	}
 	for range conflictTries {
 		if s.version == 0 {
 			if err := s.reread(ctx); err != nil {
@@ -89,6 +94,9 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 		}
 		if !edit(&next) {
 			return nil
+		}
+		if larger, err := s.record.larger(&next); err != nil || larger {
+			return cmp.Or(err, ErrTooLarge)
 		}
 		changes, err := next.writes(s.id, s.m.kept(), Unchanged(Record{Version: s.version}), false)
 		if err != nil {
@@ -105,6 +113,25 @@ func (s *Session) change(ctx context.Context, edit func(*record) bool) error {
 		}
 	}
 	return ErrConflict
+}
+
+// inEpoch is ErrEnded unless the session began under its subject's epoch, as the store has it.
+func (s *Session) inEpoch(ctx context.Context) error {
+	if s.Subject() == "" {
+		return nil
+	}
+	rec, err := s.m.store.Get(ctx, subjectKey(s.Subject()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrEnded
+	}
+	if err != nil {
+		return err
+	}
+	epoch, err := parseEpoch(rec.Value)
+	if err == nil && epoch != s.record.Epoch {
+		err = ErrEnded
+	}
+	return err
 }
 
 // reread takes the session as the store has it.

@@ -285,3 +285,22 @@ func TestFlash(t *testing.T) {
 		}
 	})
 }
+
+// A change of a session that was ended with all others is told so.
+func TestChangeAfterEndAll(t *testing.T) {
+	m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+	c.signIn(m, "ada")
+	c.ask(m, func(now *session.Current) {
+		s, _ := now.Session()
+		epoch, _ := session.NewEpoch("ada")
+		if err := m.Store().Apply(context.Background(), epoch); err != nil {
+			t.Fatal(err)
+		}
+		if err := color.Set(context.Background(), s, "red"); err != session.ErrEnded {
+			t.Errorf("Set: %v", err)
+		}
+		if err := s.Flash(context.Background(), "note", "x"); err != session.ErrEnded {
+			t.Errorf("Flash: %v", err)
+		}
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/holdfast-server/holdfast/http1/session"
 )
 
@@ -33,8 +35,9 @@ var refusals = []struct{ code, mend string }{
 	{"OOM", "Redis is at its memory limit: raise maxmemory"},
 }
 
-// fault says in which store what failed, and what to do where that is known. What Redis says
-// holds no values; a URL is never in it.
+// fault says in which store what failed, and what to do where that is known. Of a reply that is
+// none of these only the code is told: the text may repeat what was sent, AUTH and its password
+// too. Nor is the user or the password in any other text.
 func (s *Store) fault(what string, err error) error {
 	if err == nil || errors.Is(err, session.ErrConflict) || errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -42,10 +45,47 @@ func (s *Store) fault(what string, err error) error {
 	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 		err = context.DeadlineExceeded // or the socket's, which is the same and may come first
 	}
-	for _, r := range refusals {
-		if strings.HasPrefix(err.Error(), r.code+" ") {
-			return fmt.Errorf("%s: %s: %s (%w)", s, what, r.mend, err)
+	if reply := redis.Error(nil); errors.As(err, &reply) {
+		for _, r := range refusals {
+			if strings.HasPrefix(reply.Error(), r.code+" ") {
+				return fmt.Errorf("%s: %s: %s (%s)", s, what, r.mend, r.code)
+			}
+		}
+		return fmt.Errorf("%s: %s: Redis refuses it (%s)", s, what, code(reply))
+	}
+	return fmt.Errorf("%s: %s: %w", s, what, s.secret.hide(err))
+}
+
+// code is the first word of a reply, if it looks like one: capitals alone.
+func code(reply redis.Error) string {
+	first, _, _ := strings.Cut(reply.Error(), " ")
+	if first == "" || len(first) > 20 || strings.Trim(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "without a code"
+	}
+	return first
+}
+
+// secret replaces what must not be told.
+type secret struct{ words []string }
+
+func newSecret(c *config) secret {
+	var s secret
+	for _, word := range []string{c.password, c.user} {
+		if word != "" {
+			s.words = append(s.words, word)
 		}
 	}
-	return fmt.Errorf("%s: %s: %w", s, what, err)
+	return s
+}
+
+// hide is the error, with another text if that has a secret.
+func (s secret) hide(err error) error {
+	text := err.Error()
+	for _, word := range s.words {
+		text = strings.ReplaceAll(text, word, "…")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }

@@ -388,3 +388,49 @@ func TestNoStorm(t *testing.T) {
 		recovers(t, s)
 	})
 }
+
+// What stands in for Redis may repeat what it was sent.
+func TestReplyRepeatsPassword(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			work.Go(func() {
+				defer func() { _ = c.Close() }() // it has answered
+				b := make([]byte, 4096)
+				for {
+					n, err := c.Read(b)
+					if err != nil {
+						return
+					}
+					sent := strings.ReplaceAll(string(b[:n]), "\r\n", " ")
+					if _, err := fmt.Fprintf(c, "-ERR unknown command, with args beginning with: %s\r\n", sent); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close() // Accept ends
+		work.Wait()
+	})
+	s := open(t, "redis://ada:hunter2@"+l.Addr().String())
+	_, err = get(t, s, "a")
+	_, changes := s.Changes(t.Context(), "")
+	for _, err := range []error{err, changes} {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "ada") || !strings.Contains(err.Error(), "ERR") {
+			t.Errorf("%v", err)
+		}
+	}
+	if err := s.fault("get", errors.New("a proxy for ada:hunter2")); strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "ada") {
+		t.Errorf("%v", err)
+	}
+}

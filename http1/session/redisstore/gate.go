@@ -15,8 +15,9 @@ const dialPause = 100 * time.Millisecond
 // gate lets connections through at a pace. A Redis in trouble ends connections as fast as
 // callers make them; each is a handshake, perhaps of TLS, that it can do without.
 type gate struct {
-	dialer net.Dialer
-	tls    *tls.Config
+	dialer      net.Dialer
+	connections generation
+	tls         *tls.Config
 
 	mu     sync.Mutex
 	next   time.Time // when the bucket is full again
@@ -68,7 +69,7 @@ func (g *gate) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if err != nil {
 		return unmade{err}, nil
 	}
-	return c, nil
+	return g.connections.join(c), nil
 }
 
 // pass waits for the gate and connects. Who waits is given a connection that comes free

@@ -94,9 +94,9 @@ func TestWarnings(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"settings that lose members":   {[]string{"--maxmemory-policy", "allkeys-lru"}, []string{"noeviction", "appendonly"}},
-		"settings that keep them":      {[]string{"--appendonly", "yes"}, nil},
-		"a dump now and then is known": {[]string{"--save", "900 1"}, nil},
+		"settings that lose members": {[]string{"--maxmemory-policy", "allkeys-lru"}, []string{"noeviction", "appendonly"}},
+		"settings that keep them":    {[]string{"--appendonly", "yes"}, nil},
+		"a dump now and then loses":  {[]string{"--save", "900 1"}, []string{"appendonly"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startRedis(t, c.args...)
@@ -121,5 +121,54 @@ func TestWarnings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A Redis that was down at the start is looked at when it answers first.
+func TestWarningsLater(t *testing.T) {
+	r := startRedis(t)
+	r.kill(t)
+	log := new(lines)
+	s, err := Open(r.url(), Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the look failed", s.examines.Load)
+	if !r.start(t) {
+		t.Fatalf("redis-server does not start again:\n%s", r.output)
+	}
+	recovers(t, s)
+	<-s.examined
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if text := log.text.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "appendonly") {
+		t.Errorf("%q", text)
+	}
+}
+
+// One script looks at so many keys, and the list is whole all the same.
+func TestListLooks(t *testing.T) {
+	r := startRedis(t)
+	s := open(t, r.url())
+	const gone = 2*listLooks + 500
+	args := []any{"ZADD", s.keys.index()}
+	for i := range gone {
+		args = append(args, 0, fmt.Sprintf("a/%08d", i))
+	}
+	r.ask(t, args...)
+	for _, key := range []string{"a/00000000", "a/00003000x", "a/9"} {
+		if err := put(t, s, key, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flat, err := listScript.Run(t.Context(), s.client, []string{s.keys.index()}, s.keys.record(""), "[a/", "(a/\xff", 10, listLooks).Slice()
+	if err != nil || len(flat) != 5 || flat[0] == "" {
+		t.Fatalf("%v, %v; want to go on after %d keys", flat, err, listLooks)
+	}
+	for limit, want := range map[int]int{1: 1, 2: 2, 3: 3, 10: 3} {
+		if all, err := s.List(t.Context(), "a/", "", limit); err != nil || len(all) != want {
+			t.Errorf("%d of %d, %v", len(all), limit, err)
+		}
 	}
 }

@@ -30,6 +30,9 @@ func (k keys) state() string { return "{" + k.prefix + "}state" }
 // none.
 const recordFields = 3
 
+// listLooks is how many of the index's keys one script looks at: some milliseconds of Redis's time.
+const listLooks = 2000
+
 // Get implements session.Store.
 func (s *Store) Get(ctx context.Context, key string) (session.Record, error) {
 	if err := session.CheckKey(key); err != nil {
@@ -81,22 +84,33 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]se
 		from = "(" + after
 	}
 	return call(ctx, s, "list", func(ctx context.Context) ([]session.Record, error) {
-		// No UTF-8 has a byte of 0xff: it ends all that begins with the prefix.
-		flat, err := listScript.Run(ctx, s.client, []string{s.keys.index()}, s.keys.record(""), from, "("+prefix+"\xff", limit).Slice()
-		if err != nil {
-			return nil, err
-		}
 		var found []session.Record
-		for ; len(flat) > recordFields; flat = flat[1+recordFields:] {
-			key, _ := flat[0].(string)
-			r, err := record(key, flat[1:])
+		for from != "" && len(found) < limit {
+			// No UTF-8 has a byte of 0xff: it ends all that begins with the prefix.
+			flat, err := listScript.Run(ctx, s.client, []string{s.keys.index()}, s.keys.record(""), from, "("+prefix+"\xff", limit-len(found), listLooks).Slice()
 			if err != nil {
 				return nil, err
 			}
-			found = append(found, r)
+			if found, err = records(found, flat[1:]); err != nil {
+				return nil, err
+			}
+			from, _ = flat[0].(string)
 		}
 		return found, nil
 	})
+}
+
+// records appends what listScript found.
+func records(found []session.Record, flat []any) ([]session.Record, error) {
+	for ; len(flat) > recordFields; flat = flat[1+recordFields:] {
+		key, _ := flat[0].(string)
+		r, err := record(key, flat[1:])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
 }
 
 // Apply implements session.Store.

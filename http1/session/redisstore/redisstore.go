@@ -2,8 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,7 +33,9 @@ type Options struct {
 // Store is a session.Store in Redis.
 type Store struct {
 	client *redis.Client
+	gate   *gate
 	name   string
+	secret secret
 	keys   keys
 	turns  chan struct{} // one for each connection
 
@@ -39,6 +44,8 @@ type Store struct {
 	mu   sync.Mutex // guards work against calls that begin while Close waits
 	work sync.WaitGroup
 
+	log      *slog.Logger
+	examines atomic.Bool   // once Redis answers
 	examined chan struct{} // closed once the settings were looked at; nil if nobody is told
 }
 
@@ -52,10 +59,11 @@ func Open(address string, options Options) (*Store, error) {
 	}
 	// The library prints what it also returns, addresses of connections included.
 	logging.Disable()
+	gate := newGate(c.tls)
 	s := &Store{
-		name: c.String(), keys: keys{c.prefix}, turns: make(chan struct{}, connectionsLimit),
+		gate: gate, secret: newSecret(c), name: c.String(), keys: keys{c.prefix}, turns: make(chan struct{}, connectionsLimit),
 		client: redis.NewClient(&redis.Options{
-			Addr: c.addr, Username: c.user, Password: c.password, DB: c.db, Dialer: newGate(c.tls).dial,
+			Addr: c.addr, Username: c.user, Password: c.password, DB: c.db, Dialer: gate.dial,
 			DialTimeout: callLimit, ReadTimeout: callLimit, WriteTimeout: callLimit, PoolTimeout: callLimit,
 			ContextTimeoutEnabled: true,
 			PoolSize:              connectionsLimit, MaxActiveConns: connectionsLimit,
@@ -66,11 +74,8 @@ func Open(address string, options Options) (*Store, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if options.Log != nil {
-		s.examined = make(chan struct{})
-		s.work.Go(func() {
-			defer close(s.examined)
-			s.examine(options.Log)
-		})
+		s.log, s.examined = options.Log, make(chan struct{})
+		s.work.Go(s.examine)
 	}
 	return s, nil
 }
@@ -126,10 +131,14 @@ func call[T any](ctx context.Context, s *Store, what string, work func(context.C
 		err   error
 	}
 	answers := make(chan answer, 1)
+	began, then := time.Now(), s.gate.connections.current.Load()
 	go func() {
 		defer s.work.Done()
 		value, err := work(bounded)
 		<-s.turns
+		if late(bounded, err) && time.Since(began) >= retireAfter {
+			s.gate.connections.retire(then)
+		}
 		answers <- answer{value, err}
 	}()
 	select {
@@ -137,10 +146,23 @@ func call[T any](ctx context.Context, s *Store, what string, work func(context.C
 		if a.err != nil && bounded.Err() != nil {
 			return none, s.ended(ctx, what)
 		}
+		s.answered(a.err)
 		return a.value, s.fault(what, a.err)
 	case <-bounded.Done():
+		if late(bounded, bounded.Err()) && time.Since(began) >= retireAfter {
+			s.gate.connections.retire(then)
+		}
 		return none, s.ended(ctx, what)
 	}
+}
+
+// late tells whether a call ended because no answer came in time.
+func late(ctx context.Context, err error) bool {
+	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	timeout := net.Error(nil)
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // ended is why a call ended before its work did.

@@ -60,13 +60,20 @@ var applyScript = redis.NewScript(`
 	return 1`)
 
 // listScript reads records in order. KEYS: index; ARGV: what is before a record's key, the
-// range, how many. It goes on until there are as many as that, or no more, and removes from the
-// index what has expired.
+// range, how many, how many keys it looks at. It goes on until there are as many as that, or no
+// more, and removes from the index what has expired. The first of its answers is where to go on
+// if it has looked at as many as it may, since nobody else is served meanwhile; empty if there
+// is no more to come.
 var listScript = redis.NewScript(`
-	local found, from, missing, limit = {}, ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[4])
+	local found, from, missing, looks = {''}, ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 	while missing > 0 do
-		local some = redis.call('ZRANGEBYLEX', KEYS[1], from, ARGV[3], 'LIMIT', 0, missing)
-		local asked = missing
+		local asked = math.min(missing, looks)
+		if asked == 0 then
+			found[1] = from
+			break
+		end
+		looks = looks - asked
+		local some = redis.call('ZRANGEBYLEX', KEYS[1], from, ARGV[3], 'LIMIT', 0, asked)
 		for _, key in ipairs(some) do
 			local r = redis.call('HMGET', ARGV[1] .. key, 'value', 'version', 'expires')
 			if r[2] then

@@ -33,7 +33,7 @@ func (s *Store) Take(ctx context.Context, key string, n, limit int64, window tim
 		return t.count(false), err
 	}
 	return call(ctx, s, s.writing, "take", func(ctx context.Context) (count session.Count, err error) {
-		err = within(ctx, s.lax, func(ctx context.Context, tx *sql.Tx) error {
+		err = s.within(ctx, s.lax, func(ctx context.Context, tx *sql.Tx) error {
 			count, err = s.take(ctx, tx, key, n, limit, window)
 			return err
 		})

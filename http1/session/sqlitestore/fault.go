@@ -25,7 +25,7 @@ var remedies = map[int]string{
 	codeBusy:     "another process holds the store",
 	codeReadOnly: "the file or its directory cannot be written: give this user write access to both",
 	codeIO:       "the disk fails",
-	codeCorrupt:  "the file is damaged: put a backup in its place",
+	codeCorrupt:  "the file is damaged: stop every holdfast that uses it first, remove the -wal and -shm beside it, and put a backup in its place",
 	codeFull:     "the disk is full: free some space",
 	codeCantOpen: "the file, or one beside it, cannot be opened: give this user write access to the directory",
 	codeNotADB:   "this is no SQLite database, and is left as it is: name another place for the store, or move the file away",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
 )
@@ -11,6 +12,9 @@ import (
 // Changes implements session.Store. A cursor is the store's id and the number of the last change
 // that was told, "ID:NUMBER".
 func (s *Store) Changes(ctx context.Context, since session.Cursor) (session.Changes, error) {
+	if err := s.identity.check(time.Now()); err != nil {
+		return session.Changes{}, s.fault("changes", err)
+	}
 	return call(ctx, s, s.reading, "changes", func(ctx context.Context) (session.Changes, error) {
 		id, text, _ := strings.Cut(string(since), ":")
 		number, err := strconv.ParseInt(text, 10, 64)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
 )
@@ -63,4 +64,32 @@ func TestNowhere(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+func TestReplacedFile(t *testing.T) {
+	path := place(t)
+	s := open(t, path)
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	for name, replace := range map[string]func() error{
+		"removed": func() error { return nil }, "replaced": func() error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		s.identity.looked = time.Time{} // as if a second had passed
+		for range 2 {
+			if _, err := s.Changes(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "was replaced") || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if err := os.Rename(path+".old", path); err != nil {
+		t.Fatal(err)
+	}
+	s.identity.looked = time.Time{}
+	if _, err := s.Changes(t.Context(), ""); err != nil {
+		t.Errorf("put back: %v", err)
+	}
 }

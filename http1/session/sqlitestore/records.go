@@ -79,7 +79,7 @@ func (s *Store) Apply(ctx context.Context, changes ...session.Change) error {
 		}
 	}
 	_, err := call(ctx, s, s.writing, "apply", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, within(ctx, db, func(ctx context.Context, tx *sql.Tx) error {
+		return struct{}{}, s.within(ctx, db, func(ctx context.Context, tx *sql.Tx) error {
 			return do.apply(ctx, tx, changes, s.now().UnixMilli())
 		})
 	})
@@ -89,8 +89,13 @@ func (s *Store) Apply(ctx context.Context, changes ...session.Change) error {
 // within does work in a transaction that holds the file's only lock for writing. It waits, as long
 // as its context lasts, before the work and not within: a watch over each of its
 // statements would cost more than they do.
-func within(ctx context.Context, db *sql.DB, work func(context.Context, *sql.Tx) error) error {
+func (s *Store) within(ctx context.Context, db *sql.DB, work func(context.Context, *sql.Tx) error) error {
+	s.polling.Store(true)
 	tx, err := db.BeginTx(ctx, nil)
+	for code(err) == codeBusy && ctx.Err() == nil {
+		tx, err = db.BeginTx(ctx, nil)
+	}
+	s.polling.Store(false)
 	if err != nil {
 		return err
 	}

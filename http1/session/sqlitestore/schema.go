@@ -32,12 +32,17 @@ func (e *foreignFile) Error() string { return e.why }
 
 // prepareSchema makes the file a store of this version. Several processes may do so at once.
 func prepareSchema(ctx context.Context, db *sql.DB) error {
+	// Two who switch an empty file to write-ahead mode at once get in each other's way, and
+	// SQLite does not wait then.
+	return patiently(ctx, func() error { return migrate(ctx, db) })
+}
+
+// patiently does what another process may keep busy, until it does not.
+func patiently(ctx context.Context, do func() error) error {
 	pause := time.NewTicker(5 * time.Millisecond)
 	defer pause.Stop()
 	for {
-		err := migrate(ctx, db)
-		// Two who switch an empty file to write-ahead mode at once get in each other's way,
-		// and SQLite does not wait then.
+		err := do()
 		if code(err) != codeBusy {
 			return err
 		}

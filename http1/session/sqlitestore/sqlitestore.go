@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -18,6 +20,10 @@ const (
 	callLimit = 5 * time.Second
 	// openLimit bounds Open, which may wait for another process's migration.
 	openLimit = 10 * time.Second
+	// pollLimit is how long SQLite itself waits for another process's lock. Its pauses grow up to
+	// 100 ms, and who pauses for longest never meets a moment between two others: we ask anew
+	// instead, so that all pause for 2 ms at most.
+	pollLimit = 5 * time.Millisecond
 	// readersLimit is how many read at once. Two cores have no use for more.
 	readersLimit = 4
 	// logLimitBytes is what a write-ahead log is cut to once it was longer.
@@ -37,6 +43,8 @@ type Store struct {
 	id   string // of this store among others, for cursors
 	now  func() time.Time
 
+	identity identity
+
 	durable *sql.DB // one connection, which syncs at each commit
 	lax     *sql.DB // one connection, which syncs at checkpoints
 	readers *sql.DB
@@ -45,6 +53,8 @@ type Store struct {
 	// Who works on a connection has a turn. Both that write have one between them, so that
 	// they never poll for each other's lock.
 	writing, reading chan struct{}
+	polling          atomic.Bool  // who has the turn to write waits for another process's lock
+	finished         atomic.Int64 // turns that ended well
 
 	life context.Context // until Close
 	end  context.CancelFunc
@@ -77,19 +87,22 @@ func (s *Store) open() (err error) {
 	if err := makeFile(s.path); err != nil {
 		return err
 	}
-	if s.durable, err = connect(s.path, 1, "synchronous(FULL)"); err != nil {
+	if err := s.identity.note(s.path); err != nil {
+		return err
+	}
+	if s.durable, err = connect(s.path, 1, pollLimit, "synchronous(FULL)"); err != nil {
 		return err
 	}
 	if err := prepareSchema(ctx, s.durable); err != nil {
 		return err
 	}
-	if s.lax, err = connect(s.path, 1, "synchronous(NORMAL)"); err != nil {
+	if s.lax, err = connect(s.path, 1, pollLimit, "synchronous(NORMAL)"); err != nil {
 		return err
 	}
-	if s.readers, err = connect(s.path, readersLimit, "query_only(1)"); err != nil {
+	if s.readers, err = connect(s.path, readersLimit, callLimit, "query_only(1)"); err != nil {
 		return err
 	}
-	if err := s.do.prepare(ctx, s); err != nil {
+	if err := patiently(ctx, func() error { return s.do.prepare(ctx, s) }); err != nil {
 		return err
 	}
 	if err := s.readers.QueryRowContext(ctx, `SELECT id FROM store`).Scan(&s.id); err != nil {
@@ -99,13 +112,13 @@ func (s *Store) open() (err error) {
 }
 
 // connect opens connections, which are made when they are needed.
-func connect(path string, limit int, pragma string) (*sql.DB, error) {
+func connect(path string, limit int, busy time.Duration, pragma string) (*sql.DB, error) {
 	q := url.Values{
 		"mode":    {"rw"}, // never creates: the file's mode is ours
 		"_txlock": {"immediate"},
 		"_dqs":    {"0"},
 		"_pragma": {
-			"busy_timeout(" + strconv.FormatInt(callLimit.Milliseconds(), 10) + ")", "trusted_schema(0)",
+			"busy_timeout(" + strconv.FormatInt(busy.Milliseconds(), 10) + ")", "trusted_schema(0)",
 			"journal_size_limit(" + strconv.Itoa(logLimitBytes) + ")", "temp_store(MEMORY)", pragma,
 		},
 	}
@@ -160,11 +173,12 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 	bounded, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
+	before := s.finished.Load()
 	select {
 	case turns <- struct{}{}:
 	case <-bounded.Done():
 		s.work.Done()
-		return none, s.ended(ctx, what)
+		return none, s.ended(ctx, what, s.polling.Load() || s.finished.Load() != before)
 	}
 	type answer struct {
 		value T
@@ -174,23 +188,29 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 	go func() {
 		defer s.work.Done()
 		value, err := work(bounded)
+		if err == nil {
+			s.finished.Add(1)
+		}
 		<-turns
 		answers <- answer{value, err}
 	}()
 	select {
 	case a := <-answers:
 		if a.err != nil && bounded.Err() != nil {
-			return none, s.ended(ctx, what)
+			return none, s.ended(ctx, what, code(a.err) == codeBusy)
 		}
 		return a.value, s.fault(what, a.err)
 	case <-bounded.Done():
-		return none, s.ended(ctx, what)
+		return none, s.ended(ctx, what, turns == s.writing && s.polling.Load())
 	}
 }
 
-// ended is why a call ended before its work did.
-func (s *Store) ended(ctx context.Context, what string) error {
+// ended is why a call ended before its work did: busy, if others had the turns and the lock, and
+// went on with them.
+func (s *Store) ended(ctx context.Context, what string, busy bool) error {
 	switch {
+	case busy && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return s.fault(what, fmt.Errorf("%w: %w", session.ErrBusy, ctx.Err()))
 	case ctx.Err() != nil:
 		return s.fault(what, ctx.Err())
 	case s.life.Err() != nil:
