@@ -33,7 +33,8 @@ type Config struct {
 	// slash.
 	Prefix string
 	// Protect are globs for the paths that want a member, in the sense of files.Glob and
-	// from the root on: "/members/**", or "/members/", is the directory and all below it.
+	// from the root on: "/members/**", "/members/" or "/members" is the directory and all
+	// below it, and "/m*" is every file and every directory, with all below it, of such a name.
 	// They are matched without regard to case, against every reading of a path that a
 	// handler may have.
 	Protect []string
