@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -75,6 +76,7 @@ type Accounts struct {
 	quotas     quotas
 	look       atomic.Pointer[look]
 	figures    figures
+	unnamed    sync.Once // clients without an address were told of
 }
 
 // New makes Accounts. Its error tells everything that is wrong with the Config, the pages
@@ -101,7 +103,7 @@ func New(c Config) (*Accounts, error) {
 	store := c.Sessions.Store()
 	a := &Accounts{config: c, members: NewMembers(store, c.Hasher)}
 	a.members.now = c.Now
-	a.throttle = &throttle{store: store, limits: c.Limits.orDefault(), now: c.Now}
+	a.throttle = newThrottle(store, c.Limits, c.Now)
 	var errs [3]error
 	errs[0] = c.check()
 	a.protection, errs[1] = newProtection(c.Protect)

@@ -45,6 +45,7 @@ func (m *Members) Export(ctx context.Context, w io.Writer) (members int, err err
 			return members, out.Flush()
 		}
 		for _, s := range list {
+			s.ID, s.Known = "", "" // an account in another store is another
 			if err = lines.Encode(s.memberRecord); err != nil {
 				return members, err
 			}
@@ -161,6 +162,7 @@ func readMember(line []byte) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.ID, s.Known = newID(), newID()
 	if s.name, s.Name = name, name.Shown; s.Quota != nil {
 		if err = s.Quota.check(); err != nil {
 			return nil, err

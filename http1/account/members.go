@@ -49,19 +49,45 @@ func (m *Members) Add(ctx context.Context, name, password, email string) (Member
 
 // prepare is a member who is in no store yet.
 func (m *Members) prepare(ctx context.Context, name, password, email string) (*stored, error) {
-	n, err := ParseName(name)
+	n, err := m.check(name, password, email)
 	if err != nil {
 		return nil, err
 	}
-	if email, err = ParseEmail(email); err != nil {
+	place, err := m.hasher.reserve()
+	if err != nil {
 		return nil, err
 	}
-	hash, err := m.hasher.Hash(ctx, n, password)
+	defer place.leave()
+	return m.hash(ctx, place, n)
+}
+
+// newcomer is what somebody typed to become a member, checked.
+type newcomer struct {
+	name            Name
+	email, password string // the password prepared
+}
+
+// check costs little. The error is an [*Invalid].
+func (m *Members) check(name, password, email string) (n newcomer, err error) {
+	if n.name, err = ParseName(name); err != nil {
+		return n, err
+	}
+	if n.email, err = ParseEmail(email); err != nil {
+		return n, err
+	}
+	n.password, err = newPassword(password, n.name)
+	return n, err
+}
+
+// hash makes the member, who is in no store yet.
+func (m *Members) hash(ctx context.Context, p *place, n newcomer) (*stored, error) {
+	hash, err := p.hash(ctx, n.password)
 	if err != nil {
 		return nil, err
 	}
 	now := m.now()
-	return &stored{name: n, memberRecord: memberRecord{Name: n.Shown, Email: email, Hash: hash, Created: now, PasswordSet: now}}, nil
+	return &stored{name: n.name, memberRecord: memberRecord{Name: n.name.Shown, Email: n.email, Hash: hash,
+		Created: now, PasswordSet: now, ID: newID(), Known: newID()}}, nil
 }
 
 // Get is the member of a name, in whatever case; or [ErrNoMember].
@@ -145,7 +171,7 @@ func (m *Members) SetPassword(ctx context.Context, name, password string) error 
 // passwordChanges are those that give a member a password and end the sessions begun with
 // another.
 func (m *Members) passwordChanges(s *stored, hash string) ([]session.Change, error) {
-	s.Hash, s.PasswordSet = hash, m.now()
+	s.Hash, s.PasswordSet, s.Known = hash, m.now(), newID()
 	change, err := s.change()
 	epoch, _ := session.NewEpoch(s.name.Key)
 	return []session.Change{change, epoch}, err

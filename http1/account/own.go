@@ -103,9 +103,13 @@ func (a *Accounts) changePassword(v *visit) {
 
 func (a *Accounts) replacePassword(v *visit) error {
 	hash := ""
-	_, err := a.authenticate(v, v.subject(), v.form["old"], func(s *stored, _ session.Change) (err error) {
+	_, err := a.authenticate(v, v.subject(), v.form["old"], func(p *place, s *stored, _ session.Change) error {
 		if hash == "" { // not once more after a conflict
-			if hash, err = a.members.hasher.Hash(v.r.Context(), s.name, v.form["new"]); err != nil {
+			password, err := newPassword(v.form["new"], s.name)
+			if err != nil {
+				return err
+			}
+			if hash, err = p.hash(v.r.Context(), password); err != nil {
 				return err
 			}
 		}
@@ -113,7 +117,7 @@ func (a *Accounts) replacePassword(v *visit) error {
 		if err != nil {
 			return err
 		}
-		_, err = v.current.Begin(s.name.Key, changes...)
+		_, err = v.current.Begin(s.name.Key, append(changes, a.right(v, s)...)...)
 		return err
 	})
 	return err
