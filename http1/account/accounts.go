@@ -170,8 +170,10 @@ func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 }
 
 // admit tells whether a request for a protected path may go on; otherwise it is answered. A page
-// of another origin may not open a WebSocket either: browsers let it, and leave it to us.
+// of another origin may not open a WebSocket either: browsers let it, and leave it to us. All
+// questions to the store together add no more than the session's StoreTimeout.
 func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
+	began := time.Now()
 	s, err := session.From(r).Session()
 	switch {
 	case err != nil:
@@ -181,7 +183,7 @@ func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 	case (!isSafe(r.Method()) || r.FieldView("Upgrade") != nil) && crossOrigin(r, a.config.TrustedOrigins):
 		a.refuse(w, r, errCrossOrigin)
 	default:
-		return a.count(w, r, s.Subject())
+		return a.count(w, r, s.Subject(), began)
 	}
 	return false
 }

@@ -142,6 +142,9 @@ func (c *Config) check() error {
 // returns. Its Close does nothing.
 func (m *Manager) Store() Store { return m.store }
 
+// StoreTimeout is the Config's.
+func (m *Manager) StoreTimeout() time.Duration { return m.config.StoreTimeout }
+
 // Attach lets the handlers behind it ask From(r). It asks the store nothing by itself.
 func (m *Manager) Attach(next http1.Handler) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
