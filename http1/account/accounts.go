@@ -125,6 +125,9 @@ func (c *Config) check() error {
 	if safeNext(c.Home, c.Prefix, "") == "" {
 		errs = append(errs, fmt.Errorf("account: the home %q is not a path of this site", c.Home))
 	}
+	for _, origin := range c.TrustedOrigins {
+		errs = append(errs, checkOrigin(origin))
+	}
 	return errors.Join(append(errs, c.Quota.check(), c.Limits.check())...)
 }
 
