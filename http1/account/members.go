@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -116,33 +117,68 @@ func (m *Members) read(ctx context.Context, name string) (*stored, error) {
 }
 
 // List are the members whose names' normal forms come after the name after, in the order of
-// their bytes, at most limit of them and at most 1,000.
+// their bytes, at most limit of them and at most 1,000; none is the end. Records that cannot be
+// read are passed over: then there is an error beside the list, which names them.
 func (m *Members) List(ctx context.Context, after string, limit int) ([]Member, error) {
-	all, err := m.list(ctx, after, limit)
-	list := make([]Member, 0, len(all))
-	for _, s := range all {
-		list = append(list, s.member())
-	}
-	return list, err
-}
-
-func (m *Members) list(ctx context.Context, after string, limit int) ([]*stored, error) {
 	if after != "" {
 		after = memberKey(after)
 	}
-	records, err := m.store.List(ctx, memberPrefix, after, min(max(limit, 1), session.MaxListRecords))
-	if err != nil {
-		return nil, err
-	}
-	list := make([]*stored, 0, len(records))
-	for _, r := range records {
-		s, err := parseMember(r)
+	var all broken
+	for {
+		page, err := m.list(ctx, after, limit)
 		if err != nil {
-			return list, err
+			return nil, err
 		}
-		list = append(list, s)
+		list := make([]Member, 0, len(page.members))
+		for _, s := range page.members {
+			list = append(list, s.member())
+		}
+		if all.join(page.broken); len(list) > 0 || page.last == "" {
+			return list, all.err()
+		}
+		after = page.last // a page of broken ones is not the end
 	}
-	return list, nil
+}
+
+// page is a part of the members' records.
+type page struct {
+	members []*stored
+	last    string // the last record's key, to go on after; "" for no record at all
+	broken  broken
+}
+
+func (m *Members) list(ctx context.Context, after string, limit int) (p page, err error) {
+	records, err := m.store.List(ctx, memberPrefix, after, min(max(limit, 1), session.MaxListRecords))
+	for _, r := range records {
+		p.last = r.Key
+		if s, err := parseMember(r); err != nil {
+			p.broken.join(broken{[]error{err}, 1})
+		} else {
+			p.members = append(p.members, s)
+		}
+	}
+	return p, err
+}
+
+// brokenMost bounds how many records an error names.
+const brokenMost = 10
+
+// broken are records that cannot be read.
+type broken struct {
+	named []error // the first of them
+	all   int
+}
+
+func (b *broken) join(more broken) {
+	b.all += more.all
+	b.named = append(b.named, more.named[:min(len(more.named), brokenMost-len(b.named))]...)
+}
+
+func (b *broken) err() error {
+	if b.all > len(b.named) {
+		return errors.Join(append(b.named, fmt.Errorf("account: and %d records more cannot be read", b.all-len(b.named)))...)
+	}
+	return errors.Join(b.named...)
 }
 
 // Remove removes a member and, in the same step, ends the member's sessions. The name is free
