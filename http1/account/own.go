@@ -55,8 +55,12 @@ func (a *Accounts) account(v *visit) (*accountAnswer, error) {
 	return &accountAnswer{Name: s.name.Shown, Email: s.Email, Quota: quota, Sessions: sessionLines(sessions, v.session)}, nil
 }
 
-// sessionLines are what is shown of sessions: the own one first, then by when they were seen.
+// sessionLines are what is shown of sessions: the own one first, also where it is not among
+// the hundred that are listed, then by when they were seen.
 func sessionLines(all []session.Info, own *session.Session) []SessionLine {
+	if !slices.ContainsFunc(all, func(s session.Info) bool { return s.ID == own.ID() }) {
+		all = append(all, session.Info{ID: own.ID(), Began: own.Began(), Seen: own.Seen(), Ends: own.Ends(), Agent: own.Agent()})
+	}
 	slices.SortFunc(all, func(x, y session.Info) int {
 		switch {
 		case x.ID == own.ID():

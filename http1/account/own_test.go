@@ -90,6 +90,20 @@ func TestAccountPage(t *testing.T) {
 			t.Error("the other one is first")
 		}
 	})
+	t.Run("it shows this one also where a hundred others come before it", func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		mustAdd(t, s.Members(), "bob")
+		bobs := make([]*browser, 120)
+		for i := range bobs {
+			bobs[i] = s.browser()
+			leads(t, bobs[i].signIn("bob", goodPassword), "/-/account")
+		}
+		for _, b := range bobs {
+			if res := b.get("/-/account"); strings.Count(string(res.Content), "<em>this one</em>") != 1 {
+				t.Fatal("it is missing")
+			}
+		}
+	})
 	t.Run("it shows no cookie", func(t *testing.T) {
 		_, token, _ := strings.Cut(ann.cookie, "=")
 		if strings.Contains(string(ann.get("/-/account").Content), token) {
