@@ -157,7 +157,8 @@ func (a *Accounts) Reload() error {
 }
 
 // Wrap serves the pages below the prefix, lets only members through to the protected paths of
-// next, and counts their requests there. All others go to next as they came, and no store is
+// next, and counts their requests there; the context of a request that only asks ends within
+// two seconds of the session's end, where the store answers. All others go to next as they came, and no store is
 // asked for them.
 func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
@@ -166,7 +167,10 @@ func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 		switch {
 		case ours:
 			a.page(w, r, name)
-		case !a.protection.covers(path) || a.admit(w, r):
+		case !a.protection.covers(path):
+			next.Serve(w, r)
+		case a.admit(w, r):
+			defer a.watch(r)()
 			next.Serve(w, r)
 		}
 	})

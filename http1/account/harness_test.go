@@ -126,6 +126,14 @@ func (s *site) member(name string) *browser {
 	return b
 }
 
+// memberAgain is another browser of a member.
+func (s *site) memberAgain(name string) *browser {
+	s.t.Helper()
+	b := s.browser()
+	leads(s.t, b.signIn(name, goodPassword), "/-/account")
+	return b
+}
+
 // is fails unless the answer has that status.
 func is(t testing.TB, res *http1test.Response, status int) {
 	t.Helper()

@@ -98,6 +98,17 @@ func (m *Manager) EndOne(ctx context.Context, subject, sessionID string) error {
 	return nil
 }
 
+// Valid tells whether the subject's session of that Session.ID goes on, as a request of it would
+// be told, and counts as one for its idle time: for who holds a response open. The error is *Unavailable.
+func (m *Manager) Valid(sessionID, subject string) (bool, error) {
+	i, ok := parseID(sessionID)
+	if !ok {
+		return false, nil
+	}
+	s, err := m.find(i)
+	return err == nil && s != nil && s.Subject == subject, err
+}
+
 // Info is a line of the member's page.
 type Info struct {
 	// ID is that of Session.ID and for EndOne.
