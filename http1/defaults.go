@@ -41,10 +41,10 @@ func (w *Response) addDefaults() {
 // restart forgets what the handler made of the response, and nothing of what stands around
 // it.
 func (w *Response) restart() {
-	defaults := w.defaults
+	defaults, private := w.defaults, w.private
 	w.defaults = nil
 	w.reset(w.x)
-	w.defaults = defaults
+	w.defaults, w.private = defaults, private
 }
 
 // Fail breaks the response off: no more can be written, and err is what the server logs. A

@@ -47,6 +47,7 @@ type Response struct {
 	committed bool
 	detached  bool // the handler took the connection
 	head      bool // the request was HEAD: content is counted and not sent
+	private   bool // no shared cache may keep it
 }
 
 func (w *Response) reset(x *exchange.Exchange) {
@@ -331,6 +332,7 @@ func (w *Response) commit() error {
 		w.answer.Length = exchange.Unknown
 	}
 	w.addDefaults()
+	w.keepPrivate()
 	w.committed = true
 	w.answer.Status = w.Status()
 	w.answer.Bodied = w.bodied()

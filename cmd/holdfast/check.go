@@ -69,10 +69,12 @@ func (s *settings) obstacles() (warnings, faults []fault) {
 			faults = append(faults, listenFault(want.name, want.addr, err))
 		}
 	}
+	w, f := s.memberObstacles()
+	warnings, faults = append(warnings, w...), append(faults, f...)
 	if s.HTTPS == "" {
 		return warnings, faults
 	}
-	w, f := s.certificateObstacles()
+	w, f = s.certificateObstacles()
 	return append(warnings, w...), append(faults, f...)
 }
 
@@ -192,6 +194,7 @@ func (s *settings) describe(w io.Writer) {
 			fmt.Fprintf(table, "clients\t%s\n", rule)
 		}
 	}
+	s.describeMembers(table)
 	fmt.Fprintf(table, "drain\t%v, then %v at most; a supervisor has to grant %v\n", s.DrainDelay, s.DrainTimeout, s.graceNeeded())
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-server/holdfast/http1"
 	"github.com/holdfast-server/holdfast/http1/http1test"
 	"github.com/holdfast-server/holdfast/http1/redirect"
+	"github.com/holdfast-server/holdfast/http1/session"
 )
 
 // isURL tells a URL among the words of a command line from a directory.
@@ -57,7 +58,13 @@ func (s *settings) trace(w io.Writer, urls []string) (faults []fault) {
 	for i, directory := range directories {
 		directories[i] = t.noting(s.roots()[i], s.pagesOf(i), directory)
 	}
-	all, guard := s.handler(directories)
+	var m members
+	if a := s.Accounts; a != nil {
+		if faults = m.join(a, session.NewMemory(), s.roots()[0], h.log); len(faults) > 0 {
+			return faults
+		}
+	}
+	all, guard := s.handler(m.before(directories))
 	t.direct, t.redirecting = all, guard(redirect.ToHTTPS{Port: s.PublicHTTPSPort, ListenerPort: s.httpsPort(), Site: all})
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer table.Flush()
@@ -142,6 +149,10 @@ func (t *tracer) handshake(u *url.URL) string {
 // destination is the place that a redirect names, or the file.
 func (t *tracer) destination(r *http1test.Response) string {
 	switch location := r.Get("Location"); {
+	case t.wantsMember(location):
+		return "wants a member"
+	case t.file == "" && r.Status == 200 && t.settings.Accounts != nil:
+		return "a page for members"
 	case location != "":
 		return "to " + plain(location)
 	case r.Status == 421:

@@ -78,6 +78,10 @@ func decodeConfig(path string, content []byte) (map[string]value, []fault) {
 			values[key] = value{tables: tables, from: where, kind: otherKind, texts: []string{""}}
 			continue
 		}
+		if entries, ok := document[key].(map[string]any); ok && key == "accounts" {
+			values[key] = value{tables: []table{tableOf(entries, key, at)}, from: where, kind: otherKind, texts: []string{""}}
+			continue
+		}
 		if !slices.Contains(known, key) {
 			faults = append(faults, unknownKey(key, document[key], where, known))
 			continue
@@ -153,6 +157,9 @@ func unknownKey(key string, content any, where string, known []string) fault {
 	}
 	if key == "site" {
 		f.What, f.Why, f.Mend = "site is no array of tables", "", "write [[site]] above the keys of each site"
+	}
+	if key == "accounts" {
+		f.What, f.Why, f.Mend = "accounts is no table", "there is one for all sites", "write [accounts] once, above its keys"
 	}
 	return f
 }

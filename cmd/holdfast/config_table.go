@@ -9,7 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// A table is one of an array of tables in the file, such as [[site]].
+// A table is one of the file: [accounts], or one of an array such as [[site]].
 type table struct {
 	from   string             // file:line of its head
 	values map[string]value   // what is not a table
@@ -91,17 +91,21 @@ func tablesOf(content any, path string, at *positions) (tables []table, ok bool)
 		if !isTable {
 			return nil, false
 		}
-		here := element(path, i)
-		t := table{from: at.from(here), values: make(map[string]value), tables: make(map[string][]table)}
-		for key, content := range entries {
-			below := inside(here, key)
-			if inner, ok := tablesOf(content, below, at); ok && len(inner) > 0 {
-				t.tables[key] = inner
-			} else {
-				t.values[key] = fileValue(content, at.from(below))
-			}
-		}
-		tables = append(tables, t)
+		tables = append(tables, tableOf(entries, element(path, i), at))
 	}
 	return tables, ok
+}
+
+// tableOf reads a table.
+func tableOf(entries map[string]any, path string, at *positions) table {
+	t := table{from: at.from(path), values: make(map[string]value), tables: make(map[string][]table)}
+	for key, content := range entries {
+		below := inside(path, key)
+		if inner, ok := tablesOf(content, below, at); ok && len(inner) > 0 {
+			t.tables[key] = inner
+		} else {
+			t.values[key] = fileValue(content, at.from(below))
+		}
+	}
+	return t
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 // reloadStatus is how a reload went that went well.
 type reloadStatus struct {
 	Nothing string `json:"nothing,omitempty"` // why there was nothing to reload
+	Reads   string `json:"reads,omitempty"`   // what was reloaded
 	certificateList
 }
 
@@ -32,7 +34,7 @@ func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error
 	}
 	r.lookAgain()
 	switch {
-	case r.certificates.selector == nil:
+	case r.certificates.selector == nil && r.certificates.renew == nil:
 		return reloadStatus{Nothing: "it has no certificates"}, nil
 	case r.certificates.renew == nil:
 		return reloadStatus{Nothing: r.certificates.noReload(), certificateList: r.served()}, nil
@@ -46,9 +48,9 @@ func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error
 		if err != nil {
 			return nil, errors.Join(err, errors.New("what could not be read is served as it was before"))
 		}
-		return reloadStatus{certificateList: r.served()}, nil
+		return reloadStatus{Reads: r.reads, certificateList: r.served()}, nil
 	case <-ctx.Done():
-		return nil, errors.New("the certificate files could not be read in time; the old certificates stay for now")
+		return nil, errors.New("the files could not be read in time; the old " + r.reads + " stay for now")
 	}
 }
 
@@ -67,7 +69,7 @@ func (s *reloadStatus) write(w io.Writer, pid int, now time.Time) {
 	if s.Nothing != "" {
 		fmt.Fprintf(w, "pid %d has nothing to reload: %s\n", pid, plain(s.Nothing))
 	} else {
-		fmt.Fprintf(w, "pid %d reloaded its certificates\n", pid)
+		fmt.Fprintf(w, "pid %d reloaded its %s\n", pid, cmp.Or(plain(s.Reads), "certificates"))
 	}
 	s.rows(func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s  %s\n", name, plain(fmt.Sprintf(format, args...)))

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,18 +46,29 @@ func TestBrowser(t *testing.T) {
 
 // becomes waits until an expression is true on the page. A page that another one replaces
 // meanwhile is asked no more: the question is then for the next.
+//
+// Each look is a question of its own: one that a page takes with it when it goes gets no answer.
 func becomes(expression string) chromedp.Action[chromedp.Void] {
-	poll := chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience),
-		chromedp.WithPollingInterval(20*time.Millisecond))
+	look := chromedp.Evaluate[bool]("!!(" + expression + ")")
 	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		for {
-			_, err := poll(ctx, tab)
-			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "Cannot find context") {
-				return err
+			asked, cancel := context.WithTimeout(ctx, lookTimeout)
+			is, err := look(asked, tab)
+			cancel()
+			if is && err == nil {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%w: not %s, the last look: %v", ctx.Err(), expression, err)
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	})
 }
+
+// lookTimeout is how long a look at a page may take until it is made anew.
+const lookTimeout = 5 * time.Second
 
 // visit has the browser do things, one after another.
 func visit(t *testing.T, browser context.Context, actions ...chromedp.Action[chromedp.Void]) {

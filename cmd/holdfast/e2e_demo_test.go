@@ -38,11 +38,29 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	})
+	t.Run("its cabin is for members, and everybody can be one", func(t *testing.T) {
+		v := newVisitor(t, s)
+		if r := v.get("/members/"); r.status != 303 || r.location != "/-/sign-in?next=%2Fmembers%2F" {
+			t.Errorf("%d to %q", r.status, r.location)
+		}
+		v.signUp("ann")
+		if r := v.get("/members/"); r.status != 200 || !strings.Contains(r.content, "Below deck.") || r.header.Get("RateLimit-Policy") != `"members";q=60;w=60` {
+			t.Errorf("%d %s, %v", r.status, r.content, r.header)
+		}
+		if r := v.get("/_holdfast/style.css"); r.status != 404 {
+			t.Errorf("what the server has for itself: %d", r.status)
+		}
+	})
 	s.stop()
-	t.Run("it takes no directory, and no sites", func(t *testing.T) {
-		file := sitesFile(t, "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n")
+	t.Run("its members are nowhere once it has ended", func(t *testing.T) {
+		if _, err := os.Stat(sqliteBelow(s.state).path); err == nil {
+			t.Error("they are in the state directory")
+		}
+	})
+	t.Run("it takes no directory, no sites and no members", func(t *testing.T) {
+		file := sitesFile(t, "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n[accounts]\nprotect = [\"/a\"]\n")
 		r := holdfast(t, testEnvironment(t), "demo", t.TempDir(), "--config", file, "--https", "127.0.0.1:0")
-		if r.exit != exitUsage || !strings.Contains(r.err, "is not served by the demo") || !strings.Contains(r.err, "the demo serves no sites") {
+		if r.exit != exitUsage || !strings.Contains(r.err, "is not served by the demo") || !strings.Contains(r.err, "the demo serves no sites") || !strings.Contains(r.err, "the demo has members of its own") {
 			t.Errorf("exit %d\n%s", r.exit, r.err)
 		}
 	})
@@ -102,6 +120,22 @@ func TestBrowserDemo(t *testing.T) {
 		follow(t, browser, chromedp.Click(chromedp.CSS("tbody .d a")), 200)
 		visit(t, browser, becomes("location.pathname === '/hold/knots/' && document.querySelector('h1').innerText.includes('knots')"))
 		screenshot(t, browser, "demo-hold")
+	})
+	t.Run("the cabin is behind a sign-up in the demo's own look", func(t *testing.T) {
+		p := &passenger{t, browser, s}
+		p.goes("/", 200, "/")
+		follow(t, browser, chromedp.Click("#cabin"), 200)
+		p.isAt("/-/sign-in")
+		p.sees("getComputedStyle(document.body).backgroundColor === 'rgb(244, 241, 234)'")
+		p.pictures("demo-members-sign-in", "label", "button", "main a")
+		p.signsIn("sign-up", "Ann", annsPassword, 200)
+		p.isAt("/members/")
+		p.sees("document.querySelector('h1').innerText === 'Below deck.'")
+		p.pictures("demo-members", ".lead", ".rooms p", ".rooms a")
+		follow(t, browser, chromedp.Click("#account"), 200)
+		p.sees("document.querySelector('dl').innerText.includes('of 60')")
+		p.pictures("demo-members-account", "button", "dt", "small", "main a")
+		p.goes("/", 200, "/")
 	})
 	t.Run("a phone has room for it, light and dark", func(t *testing.T) {
 		visit(t, browser, phone(), chromedp.Navigate(s.url("/")), becomes("document.documentElement.scrollWidth <= innerWidth && innerWidth === 390"))

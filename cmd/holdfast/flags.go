@@ -13,6 +13,7 @@ type commandLine struct {
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Doctor   doctorCmd   `cmd:"" help:"Look at this host as a public CA will (DNS, CAA, ports, clock, store), and say what to do."`
 	Certs    certsCmd    `cmd:"" help:"The certificates that Holdfast keeps."`
+	Users    usersCmd    `cmd:"" help:"The members of a site with [accounts], whether its server runs or not."`
 	Explain  explainCmd  `cmd:"" help:"Say what a reason code in a log or a metric means."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -100,7 +101,7 @@ type serveCmd struct {
 	LogLevel  string `name:"log-level" group:"Logging" placeholder:"debug|info|warn|error" default:"info" help:"Least level of the log on stderr. debug tells of each refused message and each broken connection; warn leaves out the start and the stop. The access log has one level and is not changed."`
 	AccessLog string `name:"access-log" group:"Logging" placeholder:"on|off" default:"on" brief:"" help:"Write a line for each request to stdout."`
 
-	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT."`
+	Config string `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"TOML file with these settings: the flags' names without dashes as keys, root for ROOT, an array where a flag is repeatable. Flags and the environment go before it. [[site]] tables serve several hosts, and then there is no ROOT. [accounts] keeps paths for members who sign in."`
 }
 
 // demoCmd takes the settings of a server, but no directory.
@@ -187,6 +188,71 @@ type certsCACmd struct {
 	State     string   `name:"state" group:"Certificates" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state."`
 	LocalName []string `name:"local-name" group:"Certificates" placeholder:"NAME" sep:"none" help:"The server's --local-name: a CA that is made now may sign for it. Repeatable."`
 	Config    string   `name:"config" group:"Configuration" placeholder:"FILE" brief:"" help:"The server's --config."`
+}
+
+type usersCmd struct {
+	Add    usersAddCmd    `cmd:"" name:"add" help:"Make a member. The password is typed without being shown, or read from standard input."`
+	List   usersListCmd   `cmd:"" name:"list" help:"List the members: e-mail, quota, sessions, and when each was last seen."`
+	Remove usersRemoveCmd `cmd:"" name:"remove" help:"Remove a member and end their sessions."`
+	Passwd usersPasswdCmd `cmd:"" name:"passwd" help:"Give a member another password, typed or read from standard input, and end their sessions."`
+	Quota  usersQuotaCmd  `cmd:"" name:"quota" help:"Show what a member has used and has left, or set how many requests they have and in which time."`
+	Invite usersInviteCmd `cmd:"" name:"invite" help:"Make a code by which somebody can sign up."`
+	Export usersExportCmd `cmd:"" name:"export" help:"Write all members as lines of JSON, with their passwords' hashes, for another store."`
+	Import usersImportCmd `cmd:"" name:"import" help:"Read members that users export wrote. All of it is checked before any is written."`
+}
+
+// usersFlags name the store of the members, by those of a server's settings that do.
+type usersFlags struct {
+	State  string `name:"state" group:"Store" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: the members are kept there, unless the file of --config names another store."`
+	Config string `name:"config" group:"Store" placeholder:"FILE" brief:"" help:"The server's --config, whose [accounts] say where the members are kept."`
+}
+
+type usersAddCmd struct {
+	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Email    string   `name:"email" group:"Member" placeholder:"ADDRESS" alone:"" brief:"" help:"The member's e-mail address. Nobody writes to it."`
+	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
+	usersFlags
+}
+
+type usersListCmd struct {
+	usersFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
+}
+
+type usersRemoveCmd struct {
+	Name []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Yes  bool     `name:"yes" group:"Consent" brief:"" help:"Do not ask. Without a terminal it is needed."`
+	usersFlags
+}
+
+type usersPasswdCmd struct {
+	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
+	usersFlags
+}
+
+type usersQuotaCmd struct {
+	Name  string   `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Quota []string `arg:"" optional:"" name:"quota" alone:"" help:"Requests in a time, as 1000/1h; off for no limit; default for that of the site. Without it the quota is shown."`
+	usersFlags
+	JSON bool `name:"json" group:"Output" brief:"" help:"Show it as one JSON object."`
+}
+
+type usersInviteCmd struct {
+	Uses  string `name:"uses" group:"Invite" placeholder:"N" default:"1" alone:"" brief:"" help:"How many accounts can be made with it."`
+	Valid string `name:"valid" group:"Invite" placeholder:"D" default:"168h" alone:"" brief:"" help:"For how long, to 8784h."`
+	usersFlags
+}
+
+type usersExportCmd struct {
+	Output string `name:"output" group:"Output" placeholder:"FILE" alone:"" brief:"" help:"Write to this file, which must not exist yet and is made for its owner alone (0600)."`
+	usersFlags
+}
+
+type usersImportCmd struct {
+	File    []string `arg:"" optional:"" name:"file" alone:"" help:"What users export wrote; standard input without it."`
+	Replace bool     `name:"replace" group:"Consent" brief:"" help:"Members who are there already are replaced, and their sessions end. Else they are a conflict, and nothing is imported."`
+	usersFlags
 }
 
 // serverFlags name a running server, by those of its settings that say where it listens for

@@ -28,6 +28,12 @@ var examples = map[string]string{
 		"  holdfast doctor example.org --https :8443 --http :8080 --acme-directory staging",
 	"certs trust": "  holdfast certs trust --dry-run\n" +
 		"  sudo holdfast certs trust --state /var/lib/holdfast --only system --yes",
+	"users add": "  holdfast users add ann --email ann@example.org\n" +
+		"  sudo -u holdfast holdfast users add ann --generate --config /etc/holdfast/holdfast.toml",
+	"users quota": "  holdfast users quota ann\n" +
+		"  holdfast users quota ann 1000/1h",
+	"users export": "  holdfast users export --output members.jsonl\n" +
+		"  holdfast users export --config old.toml | holdfast users import --config new.toml",
 	"status": "  holdfast status\n" +
 		"  sudo holdfast status --state /var/lib/holdfast --json",
 	"stop": "  holdfast stop --wait\n" +
@@ -176,7 +182,8 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 
 // origin is where else a setting comes from.
 func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "demo", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
+	if !slices.Contains([]string{"serve", "demo", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor",
+		"users add", "users list", "users remove", "users passwd", "users quota", "users invite", "users export", "users import"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
 		return ""
 	}
 	if standard == "" && v.Default != "" {

@@ -38,7 +38,8 @@ func (c *call) layers() (values map[string]value, warnings, faults []fault) {
 		known = append(known, variableStem(s.name))
 		values[s.name] = c.lay(s, file)
 	}
-	values["site"] = file["site"] // there is no other layer that has it
+	values["site"], values["accounts"] = file["site"], file["accounts"] // there is no other layer that has them
+	known = append(known, variableStem(accountStoreVariable))
 	c.goPublic(values)
 	if commandPath(c.node) == "serve" { // other commands know but a few of the variables
 		warnings = unknownVariables(c.env, known)

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,11 @@ func (s *settings) rehearsed(stateDir string) {
 	s.TrustedProxies, s.ProxyProtocol = trustedProxies{}, false // the clients come straight here
 	s.Log, s.LogLevel, s.Warnings = jsonForm, min(s.LogLevel, slog.LevelInfo), nil
 	s.PIDFile, s.ReusePort, s.Supervisor = "", false, supervisor{} // and this process is not the service
+	if s.Accounts != nil {                                         // the service's members stay where they are; all servers here have others
+		rehearsed := *s.Accounts
+		rehearsed.Store = sqliteBelow(filepath.Dir(stateDir))
+		s.Accounts = &rehearsed
+	}
 	s.Rehearsal = true
 }
 

@@ -58,6 +58,9 @@ func serve(s *settings, std streams, signals <-chan os.Signal, log *slog.Logger)
 	if p := &h.certificates.public; p.source != nil {
 		group.Add(patient("renewal", renewalPatience, func(ctx context.Context) error { return p.renew(ctx, stop) }))
 	}
+	if sessions := h.members.sessions; sessions != nil {
+		group.Add(patient("sessions", sessionsPatience, sessions.Run))
+	}
 	group.Add(background("upgrade", r.upgrades.run))
 	group.Add(background("supervisor", r.accompany))
 	group.Add(stop.Actor())

@@ -77,6 +77,9 @@ func (h *house) administer(s *settings, connections *conn.Server, stop *lifecycl
 	if p := &h.certificates.public; p.source != nil {
 		a.ready.Add("certificates", func() admin.Verdict { return p.certificatesVerdict(s.ACME.NeedsCertificate) })
 	}
+	if h.members.sessions != nil {
+		a.ready.Add("members", h.members.verdict)
+	}
 	h.metrics.Add(h.figures(connections, stop)...)
 	a.connections.Log = h.log
 	a.connections.Limits = conn.Limits{

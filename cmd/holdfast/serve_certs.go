@@ -96,18 +96,6 @@ func (h *house) assemble(s *settings) {
 	}
 	c.public.validates(c.config)
 	h.shareTickets(s)
-	if len(c.files) == 0 {
-		return
-	}
-	asked := make(chan struct{}, 1)
-	c.keepers = append(c.keepers, func(ctx context.Context) error { return h.reloadWhenAsked(ctx, c.files, asked) })
-	c.reload = func() {
-		select {
-		case asked <- struct{}{}:
-		default: // one is waiting already, and will see what this one would
-		}
-	}
-	c.renew = func(ctx context.Context) error { return h.reloadPairs(ctx, c.files) }
 }
 
 // openPairs loads the pairs that were asked for.

@@ -19,6 +19,7 @@ func opened(t *testing.T, s *settings) *certificates {
 	if faults := h.openCertificates(s, nil); len(faults) > 0 {
 		t.Fatal(faults)
 	}
+	h.readAgain()
 	return &h.certificates
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/holdfast-server/holdfast/cmd/holdfast/demo"
+	"github.com/holdfast-server/holdfast/http1/account"
+	"github.com/holdfast-server/holdfast/http1/session"
 )
 
 // run makes a server of the demo site, whose directories are listed unless that is turned off.
@@ -20,11 +22,25 @@ func (*demoCmd) run(c *call) outcome {
 	if len(s.Sites) > 0 {
 		r.faults = append(r.faults, fault{What: "the demo serves no sites", Where: s.Sites[0].From, Why: "it has one of its own", Mend: "use holdfast serve, or another --config", Usage: true})
 	}
+	if s.Accounts != nil {
+		r.faults = append(r.faults, fault{What: "the demo has members of its own", Where: s.Accounts.From, Why: "they are forgotten with it", Mend: "use holdfast serve, or another --config", Usage: true})
+	}
 	if len(r.faults) > 0 {
 		return outcome{exit: report(c.std.err, append(r.faults, alsoWrong(s)...))}
 	}
+	s.Demo, s.Accounts = true, demoAccounts()
 	s.Pages.Browse = s.Pages.Browse || !r.written("browse")
 	return outcome{serve: s}
+}
+
+// demoAccounts let everybody in who has thought of a name, often enough to see the quota and
+// seldom enough to reach it. Members are forgotten with the process.
+func demoAccounts() *accountSettings {
+	return &accountSettings{
+		From: "the demo", Protect: []string{"/members/**"}, SignUp: account.SignUpOpen, Quota: account.Quota{N: 60, Window: time.Minute},
+		IdleTimeout: session.DefaultIdleTimeout, Lifetime: session.DefaultLifetime, CookieName: session.DefaultCookieName,
+		Prefix: account.DefaultPrefix, Home: "/members/", Name: "Holdfast",
+	}
 }
 
 // unpackDemo puts the demo site into a directory of its own, which close removes.

@@ -18,7 +18,7 @@ type tell = func(value float64, labels ...string)
 // figures are what the house keeps in any case, as metrics. The requests and connections of
 // the admin listener itself are in none of them.
 func (h *house) figures(connections *conn.Server, stop *lifecycle.Stop) []observe.Figure {
-	return slices.Concat(connectionFigures(connections), h.requestFigures(), h.limitFigures(connections), h.certificates.public.figures(), []observe.Figure{
+	return slices.Concat(connectionFigures(connections), h.requestFigures(), h.limitFigures(connections), h.certificates.public.figures(), h.members.figures(), []observe.Figure{
 		{Name: "holdfast_phase", Help: "1 for the phase that the process is in.", Labels: []string{"phase"},
 			Read: func(t tell) { tellPhase(t, stop.Phase()) }},
 		{Name: "holdfast_certificate_expiry_seconds", Help: "Seconds until a certificate ends, by the host that it is for and where it comes from; negative when it has.",

@@ -69,7 +69,7 @@ func (h *house) rootsVerdict() admin.Verdict {
 func (s *settings) fileOptions(i int, log *slog.Logger) files.Options {
 	of, pages := s.filesOf(i), s.pagesOf(i)
 	return files.Options{Log: log, ETag: of.ETag, Precompressed: of.Precompressed, Rules: slices.Concat(of.Caching, of.Attachments),
-		Browse: pages.Browse, SPA: pages.SPA, PlainErrors: !pages.ErrorPages}
+		Browse: pages.Browse, SPA: pages.SPA, Reserved: ownPages, PlainErrors: !pages.ErrorPages}
 }
 
 // filesOf are the settings of the directory that is the i-th of roots.

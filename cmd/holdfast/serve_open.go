@@ -27,6 +27,8 @@ type house struct {
 	listeners    []namedListener
 	accepting    sync.WaitGroup // counts the loops of listeners that have yet to begin
 	certificates certificates
+	members      members
+	reads        string // what a reload reads
 	protocols    []*http1.Server
 	accessLog    *observe.Writer // nil for none
 	pidFile      *pidFile        // nil for none
@@ -57,10 +59,14 @@ func open(s *settings, std streams, log *slog.Logger) (*house, []fault) {
 	if s.HTTPS != "" {
 		faults = h.openCertificates(s, faults)
 	}
+	if len(faults) == 0 { // a start that fails makes no store
+		faults = h.openMembers(s)
+	}
 	if len(faults) > 0 {
 		h.abandon()
 		return nil, faults
 	}
+	h.readAgain()
 	h.furnish(s, std)
 	return h, nil
 }
@@ -139,7 +145,7 @@ func (h *house) furnish(s *settings, std streams) {
 	if h.admin.bound != nil {
 		h.metrics = observe.NewMetrics(h.log)
 	}
-	directory, guard := s.handler(h.follow(s))
+	directory, guard := s.handler(h.members.before(h.follow(s)))
 	if s.Demo {
 		directory = demo.Mount(directory)
 	}
@@ -236,6 +242,7 @@ func (h *house) close() {
 		_ = h.scratchLock.Close()
 	}
 	h.certificates.public.close()
+	h.members.close(h.log)
 }
 
 // closeAccessLog writes out what waits, and gives up on a stuck reader.

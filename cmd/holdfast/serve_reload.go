@@ -22,6 +22,32 @@ func (h *house) reload() {
 	h.supervisor.reloaded()
 }
 
+// readAgain prepares the reload of what was opened: the certificates' files, and the members'
+// pages.
+func (h *house) readAgain() {
+	c := &h.certificates
+	h.reads = "certificates"
+	if h.members.accounts != nil {
+		h.reads = "certificates and the members' pages"
+		if len(c.files) == 0 {
+			h.reads = "members' pages"
+		}
+		c.files = append(c.files, &h.members)
+	}
+	if len(c.files) == 0 {
+		return
+	}
+	asked := make(chan struct{}, 1)
+	c.keepers = append(c.keepers, func(ctx context.Context) error { return h.reloadWhenAsked(ctx, c.files, asked) })
+	c.reload = func() {
+		select {
+		case asked <- struct{}{}:
+		default: // one is waiting already, and will see what this one would
+		}
+	}
+	c.renew = func(ctx context.Context) error { return h.reloadPairs(ctx, c.files) }
+}
+
 // noReload is why nothing is reloaded where no file is read.
 func (c *certificates) noReload() string {
 	if c.public.source != nil {
@@ -49,7 +75,7 @@ func (h *house) reloadWhenAsked(ctx context.Context, pairs reloaders, asked <-ch
 // service stuck and to stop it.
 func (h *house) endReload(patience time.Duration) (end func()) {
 	late := time.AfterFunc(patience, func() {
-		h.log.Error("the reload takes long; the old certificates stay until it is done")
+		h.log.Error("the reload takes long; the old " + h.reads + " stay until it is done")
 		h.supervisor.reloaded()
 	})
 	return func() {
@@ -64,9 +90,9 @@ func (h *house) reloadPairs(ctx context.Context, pairs reloaders) error {
 	err := pairs.Reload(ctx)
 	switch {
 	case err == nil:
-		h.log.Info("certificates reloaded")
+		h.log.Info(h.reads + " reloaded")
 	case ctx.Err() == nil:
-		h.log.Error("reload failed, the old certificates stay", "error", err)
+		h.log.Error("reload failed, the old "+h.reads+" stay", "error", err)
 	}
 	return err
 }

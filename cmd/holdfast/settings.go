@@ -20,6 +20,8 @@ type settings struct {
 	Root  string          // not served where there are sites
 	Sites []*siteSettings // by host; none for one directory
 
+	Accounts *accountSettings // nil without members
+
 	Pages pageSettings // of the root, and of the sites that do not say otherwise
 
 	HTTPS, HTTP     string // addresses to listen on; "" for none
@@ -116,6 +118,7 @@ func (c *call) read() (*settings, *reader) {
 	s.Pages = r.pages(nil)
 	s.readSites(r)
 	s.readRoot(r)
+	s.Accounts = r.accounts(c.env, s.StateDir, s.StateWhy)
 	s.checkTerms(r, c)
 	return s, r
 }

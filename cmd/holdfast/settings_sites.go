@@ -107,8 +107,15 @@ func (s *settings) answersAt(one *siteSettings, scheme, authority string) bool {
 	return hosts.Find([]byte(authority)) != nil
 }
 
+// tablesWithin says which tables there may be in another, by its name.
+var tablesWithin = map[string]string{"site": "a site has [[site.redirect]] and [[site.rewrite]]", "accounts": "[accounts] has no tables in it"}
+
 // within is a reader of a table's values, whose faults have to be taken back.
 func (r *reader) within(t table, kind string, keys map[string]string, inner ...string) *reader {
+	head := "[[" + kind + "]]"
+	if kind == "accounts" {
+		head = "[accounts]"
+	}
 	in := &reader{values: make(map[string]value), elsewhere: r.elsewhere}
 	for key, usual := range keys {
 		in.values[key] = value{texts: []string{usual}}
@@ -124,13 +131,13 @@ func (r *reader) within(t table, kind string, keys map[string]string, inner ...s
 				Mend: "write [[" + kind + "." + key + "]] above the keys of each"})
 			continue
 		}
-		in.faults = append(in.faults, fault{What: "unknown key " + quote(key) + " in [[" + kind + "]]", Where: v.from, Usage: true,
+		in.faults = append(in.faults, fault{What: "unknown key " + quote(key) + " in " + head, Where: v.from, Usage: true,
 			Mend: suggest(key, append(slices.Sorted(maps.Keys(keys)), inner...), "", "it has "+strings.Join(slices.Sorted(maps.Keys(keys)), ", "))})
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.tables)) {
 		if !slices.Contains(inner, key) {
 			in.faults = append(in.faults, fault{What: "unknown table " + quote("[["+kind+"."+key+"]]"), Where: t.tables[key][0].from, Usage: true,
-				Mend: suggest(key, inner, "", "a site has [[site.redirect]] and [[site.rewrite]]")})
+				Mend: suggest(key, inner, "", tablesWithin[kind])})
 		}
 	}
 	return in

@@ -190,6 +190,7 @@ func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 	case (!isSafe(r.Method()) || r.FieldView("Upgrade") != nil) && crossOrigin(r, a.config.TrustedOrigins):
 		a.refuse(w, r, errCrossOrigin)
 	default:
+		w.SetPrivate() // whatever the site's rules say of the file
 		return a.count(w, r, s.Subject(), began)
 	}
 	return false

@@ -15,12 +15,15 @@ import (
 	"github.com/holdfast-server/holdfast/http1/session"
 )
 
-// An invite's bounds.
+// Bounds of an invite: of how many accounts can be made with it, and of how long it lasts.
 const (
-	inviteBytes     = 16 // random; nobody guesses one of 2^128
-	inviteChars     = 26
-	inviteUsesMost  = 10_000
-	inviteLastsMost = 366 * 24 * time.Hour
+	InviteUsesMost  = 10_000
+	InviteLastsMost = 366 * 24 * time.Hour
+)
+
+const (
+	inviteBytes = 16 // random; nobody guesses one of 2^128
+	inviteChars = 26
 )
 
 // base32Text is without padding; RFC 4648 §6's letters can be read out on a telephone.
@@ -35,8 +38,8 @@ type inviteRecord struct {
 // Invite makes a code with which uses accounts can be made, for the time ttl. It is shown this
 // once: the store keeps its SHA-256.
 func (m *Members) Invite(ctx context.Context, ttl time.Duration, uses int) (code string, err error) {
-	if ttl < time.Second || ttl > inviteLastsMost || uses < 1 || uses > inviteUsesMost {
-		return "", fmt.Errorf("account: an invite for %d accounts and %v: it is for 1 to %d, and a second to 366 days", uses, ttl, inviteUsesMost)
+	if ttl < time.Second || ttl > InviteLastsMost || uses < 1 || uses > InviteUsesMost {
+		return "", fmt.Errorf("account: an invite for %d accounts and %v: it is for 1 to %d, and a second to 366 days", uses, ttl, InviteUsesMost)
 	}
 	code = strings.ToLower(base32Text.EncodeToString(randomBytes(inviteBytes)))
 	key, _ := inviteKey(code)

@@ -117,26 +117,27 @@ func (m *Members) read(ctx context.Context, name string) (*stored, error) {
 }
 
 // List are the members whose names' normal forms come after the name after, in the order of
-// their bytes, at most limit of them and at most 1,000; none is the end. Records that cannot be
+// their bytes, at most limit of them and at most 1,000; less is the end. Records that cannot be
 // read are passed over: then there is an error beside the list, which names them.
 func (m *Members) List(ctx context.Context, after string, limit int) ([]Member, error) {
 	if after != "" {
 		after = memberKey(after)
 	}
+	limit = min(max(limit, 1), session.MaxListRecords)
+	list := make([]Member, 0, limit)
 	var all broken
 	for {
-		page, err := m.list(ctx, after, limit)
+		page, err := m.list(ctx, after, limit-len(list))
 		if err != nil {
 			return nil, err
 		}
-		list := make([]Member, 0, len(page.members))
 		for _, s := range page.members {
 			list = append(list, s.member())
 		}
-		if all.join(page.broken); len(list) > 0 || page.last == "" {
+		if all.join(page.broken); len(list) == limit || page.last == "" {
 			return list, all.err()
 		}
-		after = page.last // a page of broken ones is not the end
+		after = page.last // less than limit is the end for who asks: broken ones do not make it so
 	}
 }
 

@@ -69,11 +69,13 @@ func (a *Accounts) quotaOf(ctx context.Context, subject string) (knownQuota, err
 	return k, nil
 }
 
-// key is where the member's requests are counted: the next of that name begins anew, and so does
-// who gets another window.
-func (k knownQuota) key(subject string) string {
-	return "quota/" + subject + "/" + k.id + "/" + k.quota.Window.String()
+// quotaKey is where a member's requests are counted: the next of that name begins anew, and so
+// does who gets another window.
+func quotaKey(subject, id string, q Quota) string {
+	return "quota/" + subject + "/" + id + "/" + q.Window.String()
 }
+
+func (k knownQuota) key(subject string) string { return quotaKey(subject, k.id, k.quota) }
 
 // count takes one request from the member's quota and tells whether there was one; otherwise
 // the request is answered: 429, or 503 while the store cannot count. The store has what is left

@@ -31,6 +31,7 @@ type browser struct {
 	now  func() time.Time
 
 	encoders *coding.Encoders // nil for none
+	reserved string           // a name in the root
 }
 
 // newBrowser is nil where listings were not asked for.
@@ -38,7 +39,7 @@ func newBrowser(root *os.Root, opts Options, now func() time.Time) *browser {
 	if !opts.Browse {
 		return nil
 	}
-	return &browser{root: root, turn: make(chan struct{}, listingsLimit), now: now, encoders: opts.Encoders}
+	return &browser{root: root, turn: make(chan struct{}, listingsLimit), now: now, encoders: opts.Encoders, reserved: opts.Reserved}
 }
 
 // serve answers with the listing of a directory. An error means that there is none, and then
@@ -149,7 +150,7 @@ func (b *browser) read(name string) (entries []listing.Entry, unread bool, err e
 // look describes an entry, unless asking for it would be a 404: dotfiles, what is neither a file
 // nor a directory, and links that lead nowhere or out of the root.
 func (b *browser) look(below *os.Root, directory, name string) (e listing.Entry, ok bool) {
-	if !admitted(name, false) {
+	if !admitted(name, false) || isReserved(path.Join(directory, name), b.reserved) {
 		return e, false
 	}
 	info, err := below.Lstat(name)

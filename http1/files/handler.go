@@ -57,6 +57,10 @@ type Options struct {
 	// single-page application. Empty for none.
 	SPA string
 
+	// Reserved is a name in the root, a file's or a directory's, that is neither served nor
+	// listed, in whatever case: what it holds is for the server. Empty for none.
+	Reserved string
+
 	// PlainErrors leaves the root's error pages (404.html, 50x.html) unused.
 	PlainErrors bool
 }
@@ -76,6 +80,7 @@ type Handler struct {
 
 	browser     *browser // nil for no listings
 	spa         string
+	reserved    string
 	plainErrors bool
 }
 
@@ -91,7 +96,7 @@ func New(root *os.Root, opts Options) *Handler {
 func newHandler(disk opener, opts Options, now func() time.Time) *Handler {
 	h := &Handler{disk: disk, notes: newNotes(opts.Log, now), now: now, rules: opts.Rules, etag: opts.ETag,
 		sums: newSums(), precompressed: opts.Precompressed, encoders: opts.Encoders,
-		spa: opts.SPA, plainErrors: opts.PlainErrors}
+		spa: opts.SPA, reserved: opts.Reserved, plainErrors: opts.PlainErrors}
 	if opts.Cache != nil {
 		h.disk = &keeper{opener: disk, cache: opts.Cache, now: now, prepare: h.prepare}
 	}
@@ -127,10 +132,14 @@ func (h *Handler) Serve(w *http1.Response, r *http1.Request) {
 // get answers with the file that the path names.
 func (h *Handler) get(w *http1.Response, r *http1.Request) {
 	p, ok := parsePath(r.Path())
-	if !ok {
+	switch {
+	case !ok:
 		if !h.fallbackOf(w, r) {
 			h.sorry(w, r, 404)
 		}
+		return
+	case isReserved(p.name, h.reserved):
+		h.sorry(w, r, 404)
 		return
 	}
 	var err error

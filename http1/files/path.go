@@ -48,6 +48,12 @@ func admitted(segment string, first bool) bool {
 	return segment[0] != '.' || first && segment == ".well-known"
 }
 
+// isReserved tells whether a decoded path is that of a reserved name in the root, or below it.
+func isReserved(name, reserved string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return reserved != "" && strings.EqualFold(first, reserved)
+}
+
 // appendDecoded resolves the percent escapes of s (RFC 3986 §2.1).
 func appendDecoded(dst []byte, s string) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {

@@ -126,12 +126,20 @@ func (c *Config) check() error {
 	switch {
 	case c.Store == nil:
 		return errors.New("session: Config.Store is nil")
-	case strings.Trim(c.CookieName, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" || len(c.CookieName) > 64:
-		return fmt.Errorf("session: Config.CookieName %q is not 1 to 64 letters, digits, '-' and '_'", c.CookieName)
+	case CheckCookieName(c.CookieName) != nil:
+		return CheckCookieName(c.CookieName)
 	case c.IdleTimeout < time.Second || c.Lifetime < time.Second:
 		return errors.New("session: Config.IdleTimeout and Config.Lifetime must be a second at least")
 	case c.StoreTimeout < 0 || c.WriteTimeout < 0 || c.Remembered < 0:
 		return errors.New("session: Config.StoreTimeout, WriteTimeout and Remembered cannot be negative")
+	}
+	return nil
+}
+
+// CheckCookieName tells whether Config.CookieName may be the name.
+func CheckCookieName(name string) error {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" || name == "" || len(name) > 64 {
+		return fmt.Errorf("session: Config.CookieName %q is not 1 to 64 letters, digits, '-' and '_'", name)
 	}
 	return nil
 }

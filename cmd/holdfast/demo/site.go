@@ -7,7 +7,9 @@ import (
 	"path"
 )
 
-//go:embed site
+// A directory whose name begins with an underscore is embedded with all: alone.
+//
+//go:embed all:site
 var content embed.FS
 
 // Has tells whether a slash-separated name is a file of the site.
