@@ -22,8 +22,9 @@ const ownPages = "_holdfast"
 const (
 	// A disk that is busy syncs in half a second and more, and a sign-in that waits for it is
 	// better than one that fails. A Redis that takes so long is one that is away.
-	fileReadTimeout  = time.Second
-	fileWriteTimeout = 3 * time.Second
+	fileReadTimeout   = 250 * time.Millisecond
+	fileWriteTimeout  = 3 * time.Second
+	redisWriteTimeout = session.DefaultStoreTimeout
 
 	// sessionsPatience is what the last of the times get to be written when the server ends.
 	sessionsPatience = time.Second
@@ -81,7 +82,7 @@ func (m *members) join(a *accountSettings, store session.Store, root string, log
 		return faults
 	}
 	config := session.Config{Store: store, CookieName: a.CookieName, IdleTimeout: a.IdleTimeout, Lifetime: a.Lifetime, Log: log}
-	if a.Store.address == "" {
+	if config.WriteTimeout = redisWriteTimeout; a.Store.address == "" {
 		config.StoreTimeout, config.WriteTimeout = fileReadTimeout, fileWriteTimeout
 	}
 	var err error

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -43,16 +44,21 @@ func newUsersLimit(q account.Quota) *usersLimit {
 
 func (cmd *usersListCmd) run(c *call) outcome {
 	return c.roster(false, func(ctx context.Context, r *roster) *fault {
-		l, err := r.list(ctx)
-		if err != nil {
-			return storeFault(err)
+		l, broken := r.list(ctx)
+		if l == nil {
+			return storeFault(broken)
 		}
+		write := l.write
 		if cmd.JSON {
-			err = json.NewEncoder(r.std.out).Encode(l)
-		} else {
-			err = l.write(r.std.out)
+			write = func(w io.Writer) error { return json.NewEncoder(w).Encode(l) }
 		}
-		return outputFault(err)
+		if err := write(r.std.out); err != nil {
+			return outputFault(err)
+		}
+		if broken != nil {
+			return storeFault(broken)
+		}
+		return nil
 	})
 }
 
@@ -64,14 +70,16 @@ func outputFault(err error) *fault {
 	return &fault{What: "cannot write the output", Why: reason(err)}
 }
 
-// list reads all members, a page at a time.
+// list reads all members, a page at a time. An error beside the list names what cannot be read.
 func (r *roster) list(ctx context.Context) (*usersListing, error) {
 	l := &usersListing{Members: []usersRow{}}
+	var broken error // what cannot be read, beside the list of what can
 	for after := ""; ; {
 		page, err := r.members.List(ctx, after, usersPage)
-		if err != nil {
+		if page == nil && err != nil {
 			return nil, err
 		}
+		broken = errors.Join(broken, err)
 		for _, m := range page {
 			row, err := r.row(ctx, m)
 			if err != nil {
@@ -80,7 +88,7 @@ func (r *roster) list(ctx context.Context) (*usersListing, error) {
 			l.Members, after = append(l.Members, row), m.Name.Key
 		}
 		if len(page) < usersPage {
-			return l, nil
+			return l, broken
 		}
 	}
 }

@@ -324,7 +324,17 @@ func TestUsersQuota(t *testing.T) {
 	store := openSeeds(t, d.state).store
 	take := func(t *testing.T, n int64) {
 		t.Helper()
-		if _, err := store.Take(t.Context(), "quota/ann", n, 100, time.Hour); err != nil {
+		var ann struct {
+			ID string `json:"id"`
+		}
+		record, err := store.Get(t.Context(), "member/ann")
+		if err == nil {
+			err = json.Unmarshal(record.Value, &ann)
+		}
+		if err == nil {
+			_, err = store.Take(t.Context(), "quota/ann/"+ann.ID+"/1h0m0s", n, 100, time.Hour)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

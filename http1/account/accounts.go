@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type Config struct {
 	// slash.
 	Prefix string
 	// Protect are globs for the paths that want a member, in the sense of files.Glob and
-	// from the root on: "/members/**", or "/members/", is the directory and all below it.
+	// from the root on: "/members/**", "/members/" or "/members" is the directory and all
+	// below it, and "/m*" is every file and every directory, with all below it, of such a name.
 	// They are matched without regard to case, against every reading of a path that a
 	// handler may have.
 	Protect []string
@@ -74,6 +76,7 @@ type Accounts struct {
 	quotas     quotas
 	look       atomic.Pointer[look]
 	figures    figures
+	unnamed    sync.Once // clients without an address were told of
 }
 
 // New makes Accounts. Its error tells everything that is wrong with the Config, the pages
@@ -100,7 +103,7 @@ func New(c Config) (*Accounts, error) {
 	store := c.Sessions.Store()
 	a := &Accounts{config: c, members: NewMembers(store, c.Hasher)}
 	a.members.now = c.Now
-	a.throttle = &throttle{store: store, limits: c.Limits.orDefault(), now: c.Now}
+	a.throttle = newThrottle(store, c.Limits, c.Now)
 	var errs [3]error
 	errs[0] = c.check()
 	a.protection, errs[1] = newProtection(c.Protect)
@@ -121,6 +124,9 @@ func (c *Config) check() error {
 	}
 	if safeNext(c.Home, c.Prefix, "") == "" {
 		errs = append(errs, fmt.Errorf("account: the home %q is not a path of this site", c.Home))
+	}
+	for _, origin := range c.TrustedOrigins {
+		errs = append(errs, checkOrigin(origin))
 	}
 	return errors.Join(append(errs, c.Quota.check(), c.Limits.check())...)
 }
@@ -151,7 +157,8 @@ func (a *Accounts) Reload() error {
 }
 
 // Wrap serves the pages below the prefix, lets only members through to the protected paths of
-// next, and counts their requests there. All others go to next as they came, and no store is
+// next, and counts their requests there; the context of a request that only asks ends within
+// two seconds of the session's end, where the store answers. All others go to next as they came, and no store is
 // asked for them.
 func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 	return http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
@@ -160,15 +167,20 @@ func (a *Accounts) Wrap(next http1.Handler) http1.Handler {
 		switch {
 		case ours:
 			a.page(w, r, name)
-		case !a.protection.covers(path) || a.admit(w, r):
+		case !a.protection.covers(path):
+			next.Serve(w, r)
+		case a.admit(w, r):
+			defer a.watch(r)()
 			next.Serve(w, r)
 		}
 	})
 }
 
 // admit tells whether a request for a protected path may go on; otherwise it is answered. A page
-// of another origin may not open a WebSocket either: browsers let it, and leave it to us.
+// of another origin may not open a WebSocket either: browsers let it, and leave it to us. All
+// questions to the store together add no more than the session's StoreTimeout.
 func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
+	began := time.Now()
 	s, err := session.From(r).Session()
 	switch {
 	case err != nil:
@@ -179,7 +191,7 @@ func (a *Accounts) admit(w *http1.Response, r *http1.Request) bool {
 		a.refuse(w, r, errCrossOrigin)
 	default:
 		w.SetPrivate() // whatever the site's rules say of the file
-		return a.count(w, r, s.Subject())
+		return a.count(w, r, s.Subject(), began)
 	}
 	return false
 }

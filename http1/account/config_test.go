@@ -41,6 +41,7 @@ func TestConfig(t *testing.T) {
 		{"a home elsewhere", "home", Config{Home: "//evil.example"}},
 		{"a home that signs out", "home", Config{Home: "/-/sign-out"}},
 		{"a glob without a slash", "protect", Config{Protect: []string{"members/**"}}},
+		{"an origin that is none", "origin", Config{TrustedOrigins: []string{"https://app.example.org", "null"}}},
 		{"a quota without a window", "quota", Config{Quota: Quota{N: 5}}},
 		{"a limit without attempts", "limit", Config{Limits: Limits{Name: []Limit{{0, time.Hour}}}}},
 		{"a page that is broken", "sign-in.html:1", Config{Pages: fstest.MapFS{"sign-in.html": {Data: []byte("{{.Nothing}}")}}}},

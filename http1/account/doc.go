@@ -8,11 +8,11 @@
 //
 // # What an attacker meets
 //
-// A password is stored as argon2id (RFC 9106) with its parameters. Who guesses is counted by
-// address, by address and name, and by name, over windows of growing length, before any work
-// is done; see [Limits]. At most a few passwords are hashed at once, so a flood of sign-ins
-// costs a fixed memory, and whoever finds the queue full is told to come back. An unknown name
-// costs the same work and gets the same answer as a wrong password. That a name is taken can
+// A password is stored as argon2id (RFC 9106) with its parameters. At most a few passwords are
+// hashed at once, so a flood of sign-ins costs a fixed memory, and whoever finds the queue full
+// is told to come back and has lost no attempt. Who guesses is counted by address, by address and
+// name, and by name, over windows of growing length; see [Limits]. An unknown name gets the same
+// answer as a wrong password after the same time, whatever the member's hash costs. That a name is taken can
 // be found out by signing up, as everywhere; those attempts are counted too.
 //
 // A post from another origin is refused (Sec-Fetch-Site, Origin). The page that follows a

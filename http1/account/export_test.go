@@ -61,6 +61,11 @@ func TestExport(t *testing.T) {
 			t.Errorf("%d members", len(list))
 		}
 	})
+	t.Run("a hash of eight times the work is taken", func(t *testing.T) {
+		if _, err := newMembers(t).Import(t.Context(), strings.NewReader(strings.ReplaceAll(text, "t=1", "t=8")), false); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("replacing ends the sessions of whom it replaces", func(t *testing.T) {
 		to := newMembers(t)
 		mustAdd(t, to, "member249")
@@ -90,6 +95,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a name that is none", header + member("a b", example), "line 2"},
 		{"no hash", header + member("ann", ""), "line 2"},
 		{"a hash that would take all memory", header + member("ann", strings.Replace(example, "m=64", "m=4000000", 1)), "line 2"},
+		{"a hash of nine times the work", header + member("ann", strings.Replace(example, "t=1", "t=9", 1)), "line 2"},
 		{"a member twice", header + member("ann", example) + member("bob", example) + member("ANN", example), "line 4"},
 		{"a line without an end", header + strings.Repeat("x", 9000), "line 2"},
 		{"a quota that is none", header + `{"name":"ann","hash":"` + example + `","quota":{"n":-1,"window":5}}` + "\n", "line 2"},

@@ -7,7 +7,7 @@ import (
 
 func TestFigures(t *testing.T) {
 	s := newSite(t, nil, func(c *Config) {
-		c.Quota, c.Limits.NameAndAddress = Quota{1, time.Hour}, []Limit{{3, time.Hour}}
+		c.Quota, c.Limits.NameAndAddress = Quota{1, time.Hour}, []Limit{{2, time.Hour}}
 	})
 	b := s.browser()
 	is(t, b.post("/-/sign-up", "name", "ann", "password", goodPassword), 303)

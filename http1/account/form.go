@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -29,12 +30,13 @@ type form map[string]string
 
 // readForm reads a request's content, a form (WHATWG URL §5.1) or an object of strings as
 // JSON. No content at all is an empty form, whatever its type. Beside errFormType and errForm
-// the error may be that of reading the body, after which the server itself answers.
+// the error may have that of reading the body in it: after a *http1.Reason the server itself
+// answers.
 func readForm(r *http1.Request) (form, error) {
 	r.LimitBody(formMostBytes)
 	content, err := io.ReadAll(r.Body())
 	if err != nil {
-		return nil, err
+		return nil, brokenForm(err)
 	}
 	if len(content) == 0 {
 		return form{}, nil
@@ -48,6 +50,9 @@ func readForm(r *http1.Request) (form, error) {
 	}
 	return nil, errFormType
 }
+
+// brokenForm is of content that broke off: not our fault, nor the store's.
+func brokenForm(err error) error { return fmt.Errorf("%w: %w", errForm, err) }
 
 // parseForm reads "name=ann&password=…". A field that is there twice would be one thing to us
 // and another to whoever looked before us, such as a proxy that counts guesses: it is refused.

@@ -74,6 +74,21 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// A connection that ends within a post is its client's doing.
+func TestFormBreaksOff(t *testing.T) {
+	s := newSite(t, nil, nil)
+	http1test.Do(http1.HandlerFunc(func(w *http1.Response, r *http1.Request) {
+		stop := errors.New("connection reset by peer")
+		s.refuse(w, r, brokenForm(stop))
+		if !errors.Is(brokenForm(stop), errForm) || !errors.Is(brokenForm(stop), stop) {
+			t.Error(brokenForm(stop))
+		}
+	}), http1test.Request{Method: "POST", Secure: true})
+	if s.log.Len() != 0 {
+		t.Errorf("%s", s.log)
+	}
+}
+
 func FuzzForm(f *testing.F) {
 	f.Add("name=ann&password=x%20y")
 	f.Add("a=b&a=c")

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -32,6 +33,11 @@ func newSite(t testing.TB, store session.Store, edit func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newSiteOn(t, manager, edit)
+}
+
+func newSiteOn(t testing.TB, manager *session.Manager, edit func(*Config)) *site {
+	t.Helper()
 	s := &site{t: t, log: new(strings.Builder)}
 	none := []Limit{}
 	c := Config{Sessions: manager, Protect: []string{"/members/**"}, SignUp: SignUpOpen, Hasher: newHasher(t, cheap, 1),
@@ -39,6 +45,7 @@ func newSite(t testing.TB, store session.Store, edit func(*Config)) *site {
 	if edit != nil {
 		edit(&c)
 	}
+	var err error
 	if s.Accounts, err = New(c); err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +126,14 @@ func (s *site) member(name string) *browser {
 	return b
 }
 
+// memberAgain is another browser of a member.
+func (s *site) memberAgain(name string) *browser {
+	s.t.Helper()
+	b := s.browser()
+	leads(s.t, b.signIn(name, goodPassword), "/-/account")
+	return b
+}
+
 // is fails unless the answer has that status.
 func is(t testing.TB, res *http1test.Response, status int) {
 	t.Helper()
@@ -142,5 +157,15 @@ func says(t testing.TB, res *http1test.Response, texts ...string) {
 		if !strings.Contains(string(res.Content), text) {
 			t.Errorf("without %q:\n%s", text, res.Content)
 		}
+	}
+}
+
+// sleep is time that a store takes.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

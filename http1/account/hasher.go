@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"runtime"
 	"sync"
@@ -79,12 +78,12 @@ func (h *Hasher) Hash(ctx context.Context, name Name, password string) (string, 
 	if err != nil {
 		return "", err
 	}
-	leave, err := h.enter(ctx)
+	place, err := h.reserve()
 	if err != nil {
 		return "", err
 	}
-	defer leave()
-	return h.make(p), nil
+	defer place.leave()
+	return place.hash(ctx, p)
 }
 
 // make hashes under a slot that the caller holds.
@@ -94,49 +93,20 @@ func (h *Hasher) make(password string) string {
 	return d.String()
 }
 
-// verify compares a password with a stored hash, in time that does not tell how alike they
-// are. An empty stored is of a name that nobody has: the work is the same as for a hash of the
-// present cost, and no password is right. (A stored hash of another cost takes that one's time
-// until its member signs in.) renewed is a hash of the same password where the
-// stored one has another cost, else empty. The error is [ErrBusy], ctx's or errHash.
+// verify is place.verify by a place of its own.
 func (h *Hasher) verify(ctx context.Context, stored, password string) (right bool, renewed string, err error) {
-	d := h.dummy()
-	if stored != "" {
-		if d, err = parseDigest(stored); err != nil {
-			return false, "", err
-		}
-	}
-	p, admitted := presented(password)
-	leave, err := h.enter(ctx)
+	place, err := h.reserve()
 	if err != nil {
 		return false, "", err
 	}
-	defer leave()
-	sum := h.sum([]byte(p), d.salt, d.cost, uint32(len(d.sum)))
-	right = subtle.ConstantTimeCompare(sum, d.sum) == 1 && stored != "" && admitted
-	if right && (d.cost != h.cost || len(d.salt) != saltBytes || len(d.sum) != sumBytes) {
-		renewed = h.make(p)
-	}
-	return right, renewed, nil
+	defer place.leave()
+	return place.verify(ctx, stored, password)
 }
 
-// enter waits for a slot, which leave gives back.
-func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case h.queue <- struct{}{}:
-	default:
-		return nil, ErrBusy
-	}
-	timer := time.NewTimer(queueWait)
-	defer timer.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots; <-h.queue }, nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-		err = ErrBusy
-	}
-	<-h.queue
-	return nil, err
-}
+// quantumPerKiB is a part of quantum: ten times what a pass over a KiB takes.
+const quantumPerKiB = 10 * time.Microsecond
+
+// quantum is the time that a wrong password takes, whosever it is: that of a hash of the
+// present cost and of every other that is imported, with room for a slow machine. What takes
+// longer takes twice of it, or three times.
+func (h *Hasher) quantum() time.Duration { return time.Duration(h.cost.work()) * quantumPerKiB }

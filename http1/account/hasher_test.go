@@ -178,14 +178,26 @@ func TestFloodIsBounded(t *testing.T) {
 
 func TestQueue(t *testing.T) {
 	// crowd fills the slot and n places of the queue, until the context ends.
+	enter := func(ctx context.Context, h *Hasher) (leave func(), err error) {
+		p, err := h.reserve()
+		if err != nil {
+			return nil, err
+		}
+		release, err := p.slot(ctx)
+		if err != nil {
+			p.leave()
+			return nil, err
+		}
+		return func() { release(); p.leave() }, nil
+	}
 	crowd := func(ctx context.Context, h *Hasher, n int) (release func()) {
-		leave, err := h.enter(ctx)
+		leave, err := enter(ctx, h)
 		if err != nil {
 			panic(err)
 		}
 		for range n {
 			go func() {
-				if leave, err := h.enter(ctx); err == nil {
+				if leave, err := enter(ctx, h); err == nil {
 					leave()
 				}
 			}()

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,7 +74,15 @@ type memberRecord struct {
 	Created     time.Time `json:"created"`
 	PasswordSet time.Time `json:"password_set,omitzero"`
 	SignedIn    time.Time `json:"signed_in,omitzero"`
+	// ID is of this account among all that have had its name, Known of this password: what
+	// counts a member's requests, and remembers where the member signed in, is under these,
+	// so that nobody inherits it. Both are random, and no part of an export.
+	ID    string `json:"id,omitempty"`
+	Known string `json:"known,omitempty"`
 }
+
+// newID is one that no other account has.
+func newID() string { return hex.EncodeToString(randomBytes(12)) }
 
 // stored is a member's record with its place in the store.
 type stored struct {

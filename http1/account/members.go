@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -49,19 +50,45 @@ func (m *Members) Add(ctx context.Context, name, password, email string) (Member
 
 // prepare is a member who is in no store yet.
 func (m *Members) prepare(ctx context.Context, name, password, email string) (*stored, error) {
-	n, err := ParseName(name)
+	n, err := m.check(name, password, email)
 	if err != nil {
 		return nil, err
 	}
-	if email, err = ParseEmail(email); err != nil {
+	place, err := m.hasher.reserve()
+	if err != nil {
 		return nil, err
 	}
-	hash, err := m.hasher.Hash(ctx, n, password)
+	defer place.leave()
+	return m.hash(ctx, place, n)
+}
+
+// newcomer is what somebody typed to become a member, checked.
+type newcomer struct {
+	name            Name
+	email, password string // the password prepared
+}
+
+// check costs little. The error is an [*Invalid].
+func (m *Members) check(name, password, email string) (n newcomer, err error) {
+	if n.name, err = ParseName(name); err != nil {
+		return n, err
+	}
+	if n.email, err = ParseEmail(email); err != nil {
+		return n, err
+	}
+	n.password, err = newPassword(password, n.name)
+	return n, err
+}
+
+// hash makes the member, who is in no store yet.
+func (m *Members) hash(ctx context.Context, p *place, n newcomer) (*stored, error) {
+	hash, err := p.hash(ctx, n.password)
 	if err != nil {
 		return nil, err
 	}
 	now := m.now()
-	return &stored{name: n, memberRecord: memberRecord{Name: n.Shown, Email: email, Hash: hash, Created: now, PasswordSet: now}}, nil
+	return &stored{name: n.name, memberRecord: memberRecord{Name: n.name.Shown, Email: n.email, Hash: hash,
+		Created: now, PasswordSet: now, ID: newID(), Known: newID()}}, nil
 }
 
 // Get is the member of a name, in whatever case; or [ErrNoMember].
@@ -90,33 +117,69 @@ func (m *Members) read(ctx context.Context, name string) (*stored, error) {
 }
 
 // List are the members whose names' normal forms come after the name after, in the order of
-// their bytes, at most limit of them and at most 1,000.
+// their bytes, at most limit of them and at most 1,000; less is the end. Records that cannot be
+// read are passed over: then there is an error beside the list, which names them.
 func (m *Members) List(ctx context.Context, after string, limit int) ([]Member, error) {
-	all, err := m.list(ctx, after, limit)
-	list := make([]Member, 0, len(all))
-	for _, s := range all {
-		list = append(list, s.member())
-	}
-	return list, err
-}
-
-func (m *Members) list(ctx context.Context, after string, limit int) ([]*stored, error) {
 	if after != "" {
 		after = memberKey(after)
 	}
-	records, err := m.store.List(ctx, memberPrefix, after, min(max(limit, 1), session.MaxListRecords))
-	if err != nil {
-		return nil, err
-	}
-	list := make([]*stored, 0, len(records))
-	for _, r := range records {
-		s, err := parseMember(r)
+	limit = min(max(limit, 1), session.MaxListRecords)
+	list := make([]Member, 0, limit)
+	var all broken
+	for {
+		page, err := m.list(ctx, after, limit-len(list))
 		if err != nil {
-			return list, err
+			return nil, err
 		}
-		list = append(list, s)
+		for _, s := range page.members {
+			list = append(list, s.member())
+		}
+		if all.join(page.broken); len(list) == limit || page.last == "" {
+			return list, all.err()
+		}
+		after = page.last // less than limit is the end for who asks: broken ones do not make it so
 	}
-	return list, nil
+}
+
+// page is a part of the members' records.
+type page struct {
+	members []*stored
+	last    string // the last record's key, to go on after; "" for no record at all
+	broken  broken
+}
+
+func (m *Members) list(ctx context.Context, after string, limit int) (p page, err error) {
+	records, err := m.store.List(ctx, memberPrefix, after, min(max(limit, 1), session.MaxListRecords))
+	for _, r := range records {
+		p.last = r.Key
+		if s, err := parseMember(r); err != nil {
+			p.broken.join(broken{[]error{err}, 1})
+		} else {
+			p.members = append(p.members, s)
+		}
+	}
+	return p, err
+}
+
+// brokenMost bounds how many records an error names.
+const brokenMost = 10
+
+// broken are records that cannot be read.
+type broken struct {
+	named []error // the first of them
+	all   int
+}
+
+func (b *broken) join(more broken) {
+	b.all += more.all
+	b.named = append(b.named, more.named[:min(len(more.named), brokenMost-len(b.named))]...)
+}
+
+func (b *broken) err() error {
+	if b.all > len(b.named) {
+		return errors.Join(append(b.named, fmt.Errorf("account: and %d records more cannot be read", b.all-len(b.named)))...)
+	}
+	return errors.Join(b.named...)
 }
 
 // Remove removes a member and, in the same step, ends the member's sessions. The name is free
@@ -145,7 +208,7 @@ func (m *Members) SetPassword(ctx context.Context, name, password string) error 
 // passwordChanges are those that give a member a password and end the sessions begun with
 // another.
 func (m *Members) passwordChanges(s *stored, hash string) ([]session.Change, error) {
-	s.Hash, s.PasswordSet = hash, m.now()
+	s.Hash, s.PasswordSet, s.Known = hash, m.now(), newID()
 	change, err := s.change()
 	epoch, _ := session.NewEpoch(s.name.Key)
 	return []session.Change{change, epoch}, err

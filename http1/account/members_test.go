@@ -176,6 +176,44 @@ func TestMembersList(t *testing.T) {
 	}
 }
 
+func TestBrokenRecords(t *testing.T) {
+	m := newMembers(t)
+	for n := range 3 {
+		if err := m.store.Apply(t.Context(), session.Change{Key: fmt.Sprint("member/broken", n), Value: []byte("{secret")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustAdd(t, m, "ann")
+	mustAdd(t, m, "zoe")
+	t.Run("they are named, and keep nobody out of a list", func(t *testing.T) {
+		list, err := m.List(t.Context(), "", 100)
+		if len(list) != 2 || err == nil || !strings.Contains(err.Error(), `"member/broken2"`) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v, %v", list, err)
+		}
+	})
+	t.Run("a page of them is not the end", func(t *testing.T) {
+		if list, err := m.List(t.Context(), "ann", 2); len(list) != 1 || list[0].Name.Key != "zoe" || err == nil {
+			t.Errorf("%v, %v", list, err)
+		}
+	})
+	t.Run("nor out of an export", func(t *testing.T) {
+		var b bytes.Buffer
+		n, err := m.Export(t.Context(), &b)
+		if n != 2 || err == nil || !strings.Contains(err.Error(), `"member/broken0"`) || !strings.Contains(b.String(), `"name":"zoe"`) {
+			t.Errorf("%d, %v, %s", n, err, b.String())
+		}
+	})
+	t.Run("many are counted", func(t *testing.T) {
+		var all broken
+		for n := range 25 {
+			all.join(broken{[]error{fmt.Errorf("record %d", n)}, 1})
+		}
+		if err := all.err(); strings.Count(err.Error(), "record ") != brokenMost || !strings.Contains(err.Error(), "15 records more") {
+			t.Error(err)
+		}
+	})
+}
+
 // interrupted is a store in which another change comes between the reading and the writing of
 // the first ones.
 type interrupted struct {

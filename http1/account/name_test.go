@@ -14,6 +14,9 @@ func TestName(t *testing.T) {
 		{"space around it goes", "  ann\t", "ann"},
 		{"signs stay", "ann.smith+x@example_1-2", "ann.smith+x@example_1-2"},
 		{"other scripts", "\u0410\u043d\u043d\u0430", "\u0430\u043d\u043d\u0430"},
+		{"a capital sigma at the end is any sigma", "\u03a3\u0391\u03a3", "\u03c3\u03b1\u03c3"},
+		{"and so is a final one", "\u03c3\u03b1\u03c2", "\u03c3\u03b1\u03c3"},
+		{"digits and signs go with every alphabet", "\u0410\u043d\u043d\u0430.1", "\u0430\u043d\u043d\u0430.1"},
 		{"64 bytes", strings.Repeat("a", 64), strings.Repeat("a", 64)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -24,20 +27,23 @@ func TestName(t *testing.T) {
 		})
 	}
 	for name, text := range map[string]string{
-		"nothing":                         "",
-		"space alone":                     " \t",
-		"65 bytes":                        strings.Repeat("a", 65),
-		"a space within":                  "ann smith",
-		"a slash, which parts keys":       "ann/x",
-		"a full-width slash, which is it": "ann\uff0fx",
-		"a hyphen before":                 "-rf",
-		"a full-width hyphen before":      "\uff0drf",
-		"a control character":             "an\x00n",
-		"a line end within":               "an\nn",
-		"no UTF-8":                        "an\xff",
-		"a character without width":       "an\u200bn",
-		"a change of direction":           "an\u202en",
-		"a symbol (RFC 8264 §4.2.3)":      "ann\u2665",
+		"Cyrillic among Latin (RFC 8264 §12.5)": "\u0430nn",
+		"Greek among Latin":                     "ann\u03bf",
+		"Greek among Cyrillic":                  "\u0430\u03bd",
+		"nothing":                               "",
+		"space alone":                           " \t",
+		"65 bytes":                              strings.Repeat("a", 65),
+		"a space within":                        "ann smith",
+		"a slash, which parts keys":             "ann/x",
+		"a full-width slash, which is it":       "ann\uff0fx",
+		"a hyphen before":                       "-rf",
+		"a full-width hyphen before":            "\uff0drf",
+		"a control character":                   "an\x00n",
+		"a line end within":                     "an\nn",
+		"no UTF-8":                              "an\xff",
+		"a character without width":             "an\u200bn",
+		"a change of direction":                 "an\u202en",
+		"a symbol (RFC 8264 §4.2.3)":            "ann\u2665",
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			n, err := ParseName(text)
@@ -51,7 +57,7 @@ func TestName(t *testing.T) {
 // A key is a session's subject and part of a store's key, and a name that is read from it is
 // the same.
 func FuzzName(f *testing.F) {
-	for _, text := range []string{"Ann", "\uff21\uff0f", "\u0130", "\u1e9e", "a\u0301", "-"} {
+	for _, text := range []string{"Ann", "\uff21\uff0f", "\u0130", "\u1e9e", "a\u0301", "-", "\u03a3\u03a3", "\u0345\u03c2"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

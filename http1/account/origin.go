@@ -1,7 +1,10 @@
 package account
 
 import (
+	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-server/holdfast/http1"
@@ -31,6 +34,20 @@ func crossOrigin(r *http1.Request, trusted []string) bool {
 		return false
 	}
 	return !sameOrigin(origin, r.Scheme(), r.Authority())
+}
+
+// checkOrigin tells why a text is not what browsers send as an Origin over HTTPS (RFC 6454 §6.2):
+// one with a path, a capital or the scheme's own port would never be met, and "null" is anybody's.
+func checkOrigin(text string) error {
+	u, err := url.Parse(text)
+	if err == nil && text == "https://"+u.Host && u.Hostname() != "" && strings.Trim(u.Host, "abcdefghijklmnopqrstuvwxyz0123456789-._:[]") == "" {
+		port := strings.TrimPrefix(u.Host[strings.LastIndexByte(u.Host, ']')+1:], u.Hostname())
+		n, err := strconv.ParseUint(strings.TrimPrefix(port, ":"), 10, 16)
+		if port == "" || err == nil && n > 0 && n != 443 && port == ":"+strconv.FormatUint(n, 10) {
+			return nil
+		}
+	}
+	return fmt.Errorf("account: the trusted origin %q is not https://host or https://host:port, in lower case and without port 443", text)
 }
 
 // sameOrigin tells whether an Origin field's value is that of a scheme and an authority. Hosts

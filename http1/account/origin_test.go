@@ -49,3 +49,18 @@ func TestCrossOrigin(t *testing.T) {
 		})
 	}
 }
+
+func TestTrustedOrigins(t *testing.T) {
+	for _, text := range []string{"https://app.example.org", "https://app.example.org:8443", "https://192.0.2.1", "https://[2001:db8::1]", "https://[2001:db8::1]:8443", "https://localhost:1"} {
+		if err := checkOrigin(text); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, text := range []string{"", "null", "*", "https://", "http://app.example.org", "app.example.org", "https://app.example.org/", "https://app.example.org/x", "https://App.example.org",
+		"HTTPS://app.example.org", "https://app.example.org:", "https://app.example.org:443", "https://app.example.org:0", "https://app.example.org:08443", "https://app.example.org:99999",
+		"https://ann@app.example.org", "https://*.example.org", "https://app.example.org?x", "https://app.example.org#x", "https://:8443", "https://\u00e4pp.example.org", " https://app.example.org"} {
+		if checkOrigin(text) == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}

@@ -55,8 +55,12 @@ func (a *Accounts) account(v *visit) (*accountAnswer, error) {
 	return &accountAnswer{Name: s.name.Shown, Email: s.Email, Quota: quota, Sessions: sessionLines(sessions, v.session)}, nil
 }
 
-// sessionLines are what is shown of sessions: the own one first, then by when they were seen.
+// sessionLines are what is shown of sessions: the own one first, also where it is not among
+// the hundred that are listed, then by when they were seen.
 func sessionLines(all []session.Info, own *session.Session) []SessionLine {
+	if !slices.ContainsFunc(all, func(s session.Info) bool { return s.ID == own.ID() }) {
+		all = append(all, session.Info{ID: own.ID(), Began: own.Began(), Seen: own.Seen(), Ends: own.Ends(), Agent: own.Agent()})
+	}
 	slices.SortFunc(all, func(x, y session.Info) int {
 		switch {
 		case x.ID == own.ID():
@@ -103,9 +107,13 @@ func (a *Accounts) changePassword(v *visit) {
 
 func (a *Accounts) replacePassword(v *visit) error {
 	hash := ""
-	_, err := a.authenticate(v, v.subject(), v.form["old"], func(s *stored, _ session.Change) (err error) {
+	_, err := a.authenticate(v, v.subject(), v.form["old"], func(p *place, s *stored, _ session.Change) error {
 		if hash == "" { // not once more after a conflict
-			if hash, err = a.members.hasher.Hash(v.r.Context(), s.name, v.form["new"]); err != nil {
+			password, err := newPassword(v.form["new"], s.name)
+			if err != nil {
+				return err
+			}
+			if hash, err = p.hash(v.r.Context(), password); err != nil {
 				return err
 			}
 		}
@@ -113,7 +121,7 @@ func (a *Accounts) replacePassword(v *visit) error {
 		if err != nil {
 			return err
 		}
-		_, err = v.current.Begin(s.name.Key, changes...)
+		_, err = v.current.Begin(s.name.Key, append(changes, a.right(v, s)...)...)
 		return err
 	})
 	return err

@@ -90,6 +90,28 @@ func TestAccountPage(t *testing.T) {
 			t.Error("the other one is first")
 		}
 	})
+	t.Run("it shows this one, whichever of the hundred that go on it is", func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		mustAdd(t, s.Members(), "bob")
+		bobs := make([]*browser, 120)
+		for i := range bobs {
+			bobs[i] = s.browser()
+			leads(t, bobs[i].signIn("bob", goodPassword), "/-/account")
+		}
+		shown := 0
+		for _, b := range bobs {
+			res := b.get("/-/account")
+			if res.Status == 303 {
+				continue // it ended for a later one
+			}
+			if shown++; strings.Count(string(res.Content), "<em>this one</em>") != 1 {
+				t.Fatal("it is missing")
+			}
+		}
+		if shown != session.MaxSessions {
+			t.Errorf("%d sessions go on", shown)
+		}
+	})
 	t.Run("it shows no cookie", func(t *testing.T) {
 		_, token, _ := strings.Cut(ann.cookie, "=")
 		if strings.Contains(string(ann.get("/-/account").Content), token) {

@@ -94,7 +94,10 @@ func TestPages(t *testing.T) {
 	t.Run("password managers know the fields", func(t *testing.T) {
 		all := everyPage(t)
 		says(t, all["sign-in"], `autocomplete="username"`, `autocomplete="current-password"`)
-		says(t, all["sign-up"], `autocomplete="username"`, `autocomplete="new-password"`, `autocomplete="one-time-code"`)
+		says(t, all["sign-up"], `autocomplete="username"`, `autocomplete="new-password"`, `id="invite" name="invite" value="" autocomplete="off"`)
+		if both := string(all["sign-up"].Content) + string(all["password"].Content); strings.Contains(both, "minlength") {
+			t.Error("a browser counts characters, and we count bytes")
+		}
 		says(t, all["password"], `autocomplete="username"`, `autocomplete="current-password"`, `autocomplete="new-password"`)
 	})
 	t.Run("HEAD has the fields and no content", func(t *testing.T) {
@@ -107,6 +110,14 @@ func TestPages(t *testing.T) {
 	t.Run("the prefix leads to the member's page", func(t *testing.T) {
 		leads(t, newSite(t, nil, nil).browser().get("/-/"), "/-/account")
 	})
+}
+
+func TestPagesNameTheMember(t *testing.T) {
+	ann := newSite(t, nil, nil).member("AnnMarie")
+	for _, target := range []string{"/-/account", "/-/password", "/-/sign-out", "/-/nothing"} {
+		says(t, ann.get(target), "<bdi>AnnMarie</bdi>")
+	}
+	says(t, ann.post("/-/password", "old", "wrong horse", "new", "x"), `name="name" value="AnnMarie"`)
 }
 
 func TestStylesheet(t *testing.T) {

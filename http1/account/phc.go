@@ -41,6 +41,9 @@ func (c Cost) orDefault() Cost {
 	return c
 }
 
+// work is what a hash's time grows with: KiB that are filled, all passes together.
+func (c Cost) work() uint64 { return uint64(c.MemoryKiB) * uint64(c.Passes) }
+
 // check tells whether the cost is within the bounds.
 func (c Cost) check() error {
 	if c.Lanes < 1 || c.Lanes > lanesMost || c.Passes < 1 || c.Passes > passesMost ||

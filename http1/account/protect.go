@@ -18,7 +18,8 @@ type protection struct {
 }
 
 // newProtection reads globs in the sense of files.Glob, each from the site's root on. One that
-// ends in "/**" or in a slash is for the directory and all below it.
+// ends in "/**" or in a slash is for the directory and all below it, and so is any other that a
+// directory's path matches.
 func newProtection(globs []string) (p protection, err error) {
 	for _, text := range globs {
 		if !strings.HasPrefix(text, "/") || strings.Contains(text, "//") || strings.ContainsAny(text, "{}%\\") {
@@ -125,7 +126,8 @@ func bare(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// reads tells whether a path with plain slashes is protected, as a file, a directory or its index.
+// reads tells whether a path with plain slashes is protected, as a file, a directory or its index,
+// or below a directory that is.
 func (p *protection) reads(path string) bool {
 	for _, directory := range p.below {
 		if rest, ok := strings.CutPrefix(path, directory); ok && (rest == "" || rest[0] == '/') {
@@ -143,6 +145,13 @@ func (p *protection) reads(path string) bool {
 	for _, coded := range []string{".br", ".zst", ".gz"} {
 		if whole, ok := strings.CutSuffix(name, coded); ok {
 			names = append(names, whole)
+		}
+	}
+	// "/members" protects the directory, so it protects what is in it: its index has the same
+	// bytes under a name of its own.
+	for i := 1; i < len(name); i++ {
+		if name[i] == '/' {
+			names = append(names, name[:i])
 		}
 	}
 	for _, g := range p.globs {

@@ -67,21 +67,21 @@ func TestProtection(t *testing.T) {
 		})
 	}
 	for name, path := range map[string]string{
-		"the root":                         "/",
-		"another directory":                "/public/page",
-		"one that begins alike":            "/members-only/page",
-		"one of that name elsewhere":       "/public/members/page",
-		"what is beside a tree in a tree":  "/deep/a/x",
-		"a glob's directory":               "/reports/",
-		"another file there":               "/reports/year.html",
-		"a glob does not cross a slash":    "/reports/old/year.pdf",
-		"a name with two dots":             "/public/..members",
-		"the server as a whole":            "*",
-		"nothing":                          "",
-		"an escape twice, decoded once":    "/%256dembers/page",
-		"a wildcard is one part":           "/a/b/private/x",
-		"up beyond a public directory":     "/public/x/../page",
-		"a private page that is no tree's": "/private/x",
+		"the root":                          "/",
+		"another directory":                 "/public/page",
+		"one that begins alike":             "/members-only/page",
+		"one of that name elsewhere":        "/public/members/page",
+		"what is beside a tree in a tree":   "/deep/a/x",
+		"a glob's directory":                "/reports/",
+		"another file there":                "/reports/year.html",
+		"a wildcard does not cross a slash": "/reports/old/year.pdf",
+		"a name with two dots":              "/public/..members",
+		"the server as a whole":             "*",
+		"nothing":                           "",
+		"an escape twice, decoded once":     "/%256dembers/page",
+		"a wildcard is one part":            "/a/b/private/x",
+		"up beyond a public directory":      "/public/x/../page",
+		"a private page that is no tree's":  "/private/x",
 	} {
 		t.Run("public: "+name, func(t *testing.T) {
 			if p.covers(path) {
@@ -94,6 +94,19 @@ func TestProtection(t *testing.T) {
 		for _, path := range []string{"/", "/a", "/a/b", "//"} {
 			if !all.covers(path) {
 				t.Errorf("%s passes", path)
+			}
+		}
+	})
+	t.Run("a glob that a directory matches is for all below it", func(t *testing.T) {
+		for _, glob := range []string{"/members", "/m*", "/m?mbers", "/*"} {
+			p := mustProtect(t, glob)
+			for _, path := range []string{"/members", "/members/", "/members/index.html", "/members/a/b.txt", "/MEMBERS/x", "//members/x", "/members%2Fx", "/x/../members/y", "/members.gz"} {
+				if !p.covers(path) {
+					t.Errorf("%s: %s passes", glob, path)
+				}
+			}
+			if glob != "/*" && (p.covers("/") || p.covers("/public/members")) {
+				t.Errorf("%s protects too much", glob)
 			}
 		}
 	})
@@ -121,6 +134,7 @@ func guardedSite(t testing.TB) http1.Handler {
 		"index.html": "public", "a/index.html": "public", "members/index.html": secretText, "members/a/b.txt": secretText,
 		"members/\u00fc;x.txt": secretText, "a/b/year.pdf": secretText, "a/b/year.pdf.gz": secretText, "a/b/year.txt": "public",
 		"a/members/x.txt": "public", "hidden/index.html": secretText,
+		"room/index.html": secretText, "room/a/b.txt": secretText,
 	} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -142,11 +156,11 @@ func guardedSite(t testing.TB) http1.Handler {
 // it serves behind the protection.
 func FuzzNoWayAround(f *testing.F) {
 	for _, path := range []string{"/", "/members/", "/members", "/%6Dembers/a/b.txt", "//members/", "/members/%2e/a", "/members/%C3%BC%3Bx.txt", "/a/../members/",
-		"/a/b/year.pdf", "/a/b/year.pdf.gz", "/a/b/%79ear.pdf", "/a/b/", "/hidden/", "/hidden/index.html", "/hidden%2findex.html", "/MEMBERS/", "/members;/", "/members%00/"} {
+		"/a/b/year.pdf", "/a/b/year.pdf.gz", "/a/b/%79ear.pdf", "/a/b/", "/hidden/", "/hidden/index.html", "/hidden%2findex.html", "/MEMBERS/", "/members;/", "/members%00/", "/room/index.html", "/room/a/b.txt"} {
 		f.Add(path)
 	}
 	site := guardedSite(f)
-	p := mustProtect(f, "/members/**", "/a/b/*.pdf", "/hidden/index.html")
+	p := mustProtect(f, "/members/**", "/a/b/*.pdf", "/hidden/index.html", "/roo*")
 	f.Fuzz(func(t *testing.T, path string) {
 		if !strings.HasPrefix(path, "/") || !visible(path) || strings.ContainsAny(path, "?#") || len(path) > 4096 {
 			t.Skip("not the path of a request: the parser refuses it, or it has a query")

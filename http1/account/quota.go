@@ -19,66 +19,83 @@ const (
 	quotasMost = 10_000
 )
 
-// quotas remembers which quota members have.
+// quotas remembers which quota members have, and who they are.
 type quotas struct {
 	mu sync.Mutex
 	of map[string]knownQuota
 }
 
 type knownQuota struct {
-	quota Quota
-	until time.Time
+	quota     Quota
+	id, shown string // of the account, and its name as it is shown
+	until     time.Time
 }
 
-func (q *quotas) get(subject string, now time.Time) (Quota, bool) {
+func (q *quotas) get(subject string, now time.Time) (knownQuota, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	k, ok := q.of[subject]
-	return k.quota, ok && now.Before(k.until) && !now.Add(quotaKnownFor).Before(k.until)
+	return k, ok && now.Before(k.until) && !now.Add(quotaKnownFor).Before(k.until)
 }
 
-func (q *quotas) set(subject string, quota Quota, until time.Time) {
+func (q *quotas) set(subject string, k knownQuota) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.of == nil || len(q.of) >= quotasMost {
 		q.of = make(map[string]knownQuota)
 	}
-	q.of[subject] = knownQuota{quota, until}
+	q.of[subject] = k
 }
 
 // quotaOf is the quota of a member.
-func (a *Accounts) quotaOf(ctx context.Context, subject string) (Quota, error) {
+func (a *Accounts) quotaOf(ctx context.Context, subject string) (knownQuota, error) {
 	now := a.config.Now()
-	if q, known := a.quotas.get(subject, now); known {
-		return q, nil
+	if k, known := a.quotas.get(subject, now); known {
+		return k, nil
 	}
-	quota := a.config.Quota
+	k := knownQuota{quota: a.config.Quota, shown: subject, until: now.Add(quotaKnownFor)}
 	s, err := a.members.read(ctx, subject)
 	switch {
 	case errors.Is(err, ErrNoMember): // removed just now, or a session of another making
 	case err != nil:
-		return Quota{}, err
-	case s.Quota != nil:
-		quota = *s.Quota
+		return knownQuota{}, err
+	default:
+		k.id, k.shown = s.ID, s.name.Shown
+		if s.Quota != nil {
+			k.quota = *s.Quota
+		}
 	}
-	a.quotas.set(subject, quota, now.Add(quotaKnownFor))
-	return quota, nil
+	a.quotas.set(subject, k)
+	return k, nil
 }
 
-func quotaKey(subject string) string { return "quota/" + subject }
+// quotaKey is where a member's requests are counted: the next of that name begins anew, and so
+// does who gets another window.
+func quotaKey(subject, id string, q Quota) string {
+	return "quota/" + subject + "/" + id + "/" + q.Window.String()
+}
+
+func (k knownQuota) key(subject string) string { return quotaKey(subject, k.id, k.quota) }
 
 // count takes one request from the member's quota and tells whether there was one; otherwise
-// the request is answered: 429, or 503 while the store cannot count.
-func (a *Accounts) count(w *http1.Response, r *http1.Request, subject string) bool {
-	quota, err := a.quotaOf(r.Context(), subject)
+// the request is answered: 429, or 503 while the store cannot count. The store has what is left
+// of its time since began.
+func (a *Accounts) count(w *http1.Response, r *http1.Request, subject string, began time.Time) bool {
+	if k, known := a.quotas.get(subject, a.config.Now()); known && k.quota == (Quota{}) {
+		return true // as most are: without a question, and without a clock for it
+	}
+	ctx, cancel := context.WithDeadline(r.Context(), began.Add(a.config.Sessions.StoreTimeout()))
+	defer cancel()
+	known, err := a.quotaOf(ctx, subject)
 	if err != nil {
 		a.refuse(w, r, err)
 		return false
 	}
+	quota := known.quota
 	if quota == (Quota{}) {
 		return true
 	}
-	c, err := a.members.store.Take(r.Context(), quotaKey(subject), 1, quota.N, quota.Window)
+	c, err := a.members.store.Take(ctx, known.key(subject), 1, quota.N, quota.Window)
 	if err != nil {
 		a.refuse(w, r, err)
 		return false
@@ -104,11 +121,12 @@ func wholeSeconds(d time.Duration) int64 { return int64(max(0, d+time.Second-1) 
 
 // quotaLine is what the member's page shows, nil without a quota.
 func (a *Accounts) quotaLine(ctx context.Context, subject string) (*QuotaLine, error) {
-	quota, err := a.quotaOf(ctx, subject)
+	known, err := a.quotaOf(ctx, subject)
+	quota := known.quota
 	if err != nil || quota == (Quota{}) {
 		return nil, err
 	}
-	c, err := a.members.store.Take(ctx, quotaKey(subject), 0, quota.N, quota.Window)
+	c, err := a.members.store.Take(ctx, known.key(subject), 0, quota.N, quota.Window)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,26 @@ import (
 
 	"github.com/holdfast-server/holdfast/http1/session"
 )
+
+// slow is a store that takes its time.
+type slow struct {
+	session.Store
+	get, take time.Duration
+}
+
+func (s *slow) Get(ctx context.Context, key string) (session.Record, error) {
+	if err := sleep(ctx, s.get); err != nil {
+		return session.Record{}, err
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s *slow) Take(ctx context.Context, key string, n, limit int64, window time.Duration) (session.Count, error) {
+	if err := sleep(ctx, s.take); err != nil {
+		return session.Count{}, err
+	}
+	return s.Store.Take(ctx, key, n, limit, window)
+}
 
 func TestQuota(t *testing.T) {
 	in := func(name string, f func(t *testing.T)) {
@@ -78,6 +99,21 @@ func TestQuota(t *testing.T) {
 			t.Errorf("%v", res.Fields)
 		}
 	})
+	in("all questions to a slow store together add no more than its timeout", func(t *testing.T) {
+		store := &slow{Store: session.NewMemory()}
+		manager, err := session.New(session.Config{Store: store, StoreTimeout: 100 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSiteOn(t, manager, three)
+		ann := s.member("ann")
+		store.get, store.take = 30*time.Millisecond, 90*time.Millisecond
+		began := time.Now()
+		unavailable(t, ann.get("/members/")) // three records at 30 ms, then the counter
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("%v", took)
+		}
+	})
 	in("one member's requests are not another's", func(t *testing.T) {
 		s := newSite(t, nil, three)
 		ann, bob := s.member("ann"), s.member("bob")
@@ -118,8 +154,8 @@ func TestQuota(t *testing.T) {
 	t.Run("a clock that is set back keeps none for longer", func(t *testing.T) {
 		var q quotas
 		now := time.Now()
-		q.set("ann", Quota{5, time.Hour}, now.Add(quotaKnownFor))
-		if got, known := q.get("ann", now); !known || got.N != 5 {
+		q.set("ann", knownQuota{quota: Quota{5, time.Hour}, until: now.Add(quotaKnownFor)})
+		if got, known := q.get("ann", now); !known || got.quota.N != 5 {
 			t.Errorf("%v, %v", got, known)
 		}
 		if _, known := q.get("ann", now.Add(-time.Hour)); known {
@@ -129,7 +165,7 @@ func TestQuota(t *testing.T) {
 	t.Run("what is remembered of quotas is bounded", func(t *testing.T) {
 		var q quotas
 		for i := range 3 * quotasMost {
-			q.set(fmt.Sprint(i), Quota{}, time.Now())
+			q.set(fmt.Sprint(i), knownQuota{until: time.Now()})
 		}
 		if len(q.of) > quotasMost {
 			t.Errorf("%d", len(q.of))

@@ -85,6 +85,10 @@ func fieldOf(err error) string {
 	return ""
 }
 
+// busySeconds is when a full queue of hashes has been worked off: who comes back within the same
+// second finds it as it was.
+const busySeconds = int64(queueWait / time.Second)
+
 // retryAfter is when to try again, 0 for never.
 func retryAfter(err error, status int) int64 {
 	if many, ok := errors.AsType[*tooMany](err); ok {
@@ -92,6 +96,9 @@ func retryAfter(err error, status int) int64 {
 	}
 	if away, ok := errors.AsType[*session.Unavailable](err); ok {
 		return max(1, wholeSeconds(away.RetryAfter))
+	}
+	if errors.Is(err, ErrBusy) {
+		return busySeconds
 	}
 	if status == 503 {
 		return 1

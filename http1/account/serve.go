@@ -123,7 +123,7 @@ func (a *Accounts) careful(w *http1.Response) {
 func (a *Accounts) show(w *http1.Response, r *http1.Request, status int, name string, p *Page) {
 	p.Site, p.Prefix, p.SignUp = a.config.Site, a.config.Prefix, a.config.SignUp
 	if who, err := session.From(r).Session(); p.Member == "" && err == nil && who != nil {
-		p.Member = who.Subject()
+		p.Member = a.shown(r, status, who.Subject())
 	}
 	b, err := a.look.Load().render(name, p)
 	if err != nil { // a page of the site's own, with what its examples did not show
@@ -137,6 +137,19 @@ func (a *Accounts) show(w *http1.Response, r *http1.Request, status int, name st
 	a.careful(w)
 	w.SetLength(int64(len(b)))
 	_, _ = w.Write(b)
+}
+
+// shown is a member's name as the member wrote it, or its key on a page that tells of a store
+// which does not answer.
+func (a *Accounts) shown(r *http1.Request, status int, subject string) string {
+	if subject == "" || status == 503 {
+		return subject
+	}
+	known, err := a.quotaOf(r.Context(), subject)
+	if err != nil {
+		return subject
+	}
+	return known.shown
 }
 
 // seeOther sends the client on, by GET (RFC 9110 §15.4.4).

@@ -3,7 +3,9 @@ package account
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
 )
@@ -43,8 +45,8 @@ type signedIn struct {
 // signIn answers a form with name and password.
 func (a *Accounts) signIn(v *visit) {
 	name, password := v.form["name"], v.form["password"]
-	s, err := a.authenticate(v, name, password, func(s *stored, write session.Change) error {
-		_, err := v.current.Begin(s.name.Key, write, a.throttle.known(s.name.Key, v.r.Client().Addr()))
+	s, err := a.authenticate(v, name, password, func(_ *place, s *stored, write session.Change) error {
+		_, err := v.current.Begin(s.name.Key, append(a.right(v, s), write)...)
 		return err
 	})
 	next := a.next(v.form["next"], "")
@@ -64,31 +66,43 @@ func bounded(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), 4*NameMostBytes)], "")
 }
 
-// authenticate counts an attempt, compares the password, and has then begin change the store,
+// authenticate admits an attempt, compares the password, and has then begin change the store,
 // together with write: the member's record with the time of the sign-in and, where its hash was
 // of another cost, a new one. write is made only if the member is who was looked at. So nobody
-// gets in by a password that was changed meanwhile, or as a member who was removed.
+// gets in by a password that was changed meanwhile, or as a member who was removed. A place at
+// the hashes comes before all: where there is none, nothing is counted.
 //
 // What is unknown, wrong or no name at all is errWrong, after the same steps: the attempt, a
-// look into the store, a hash.
-func (a *Accounts) authenticate(v *visit, name, password string, begin func(s *stored, write session.Change) error) (*stored, error) {
+// look into the store, a hash, the rest of its quantum.
+func (a *Accounts) authenticate(v *visit, name, password string, begin func(p *place, s *stored, write session.Change) error) (*stored, error) {
+	place, err := a.members.hasher.reserve()
+	if err != nil {
+		return nil, err
+	}
+	defer place.leave()
 	ctx := v.r.Context()
-	if err := a.attempt(v, name); err != nil {
+	g, wait, err := a.throttle.guess(ctx, a.client(v))
+	if err = waiting(wait, err); err != nil {
+		return nil, err
+	}
+	defer g.done()
+	s, err := a.members.lookup(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err = waiting(g.of(ctx, keyOf(name), s.Known)); err != nil {
 		return nil, err
 	}
 	verified, renewed := "", ""
 	for range attemptsMost {
-		s, err := a.members.lookup(ctx, name)
-		if err != nil {
-			return nil, err
-		}
 		if s.Hash != verified || s.Hash == "" { // not what the password was compared with
 			right := false
-			if right, renewed, err = a.members.hasher.verify(ctx, s.Hash, password); err != nil {
+			if right, renewed, err = place.verify(ctx, s.Hash, password); err != nil {
 				return nil, err
 			}
 			if !right {
-				return nil, a.wrong(v, s)
+				place.pause(ctx)
+				return nil, a.wrong(v, g, s)
 			}
 			verified = s.Hash
 		}
@@ -96,8 +110,11 @@ func (a *Accounts) authenticate(v *visit, name, password string, begin func(s *s
 		if err != nil {
 			return nil, err
 		}
-		if err = begin(s, write); !errors.Is(err, session.ErrConflict) {
+		if err = begin(place, s, write); !errors.Is(err, session.ErrConflict) {
 			return s, err
+		}
+		if s, err = a.members.lookup(ctx, name); err != nil {
+			return nil, err
 		}
 	}
 	return nil, ErrContended
@@ -112,22 +129,45 @@ func (a *Accounts) seen(s *stored, renewed string) (session.Change, error) {
 	return s.change()
 }
 
-// attempt counts an attempt to use a password for a name.
-func (a *Accounts) attempt(v *visit, name string) error {
-	key := name
-	if n, err := ParseName(name); err == nil {
-		key = n.Key
-	}
-	wait, err := a.throttle.attempt(v.r.Context(), key, v.r.Client().Addr())
+// waiting is the error of an attempt that has to wait.
+func waiting(wait time.Duration, err error) error {
 	if err == nil && wait > 0 {
 		err = &tooMany{wait, "There were too many attempts."}
 	}
 	return err
 }
 
-// wrong notes a wrong password, where it was for a member: the log has no names that somebody
-// made up, or typed a password in place of.
-func (a *Accounts) wrong(v *visit, s *stored) error {
+// keyOf is what a name is counted by: its normal form, or whatever was typed.
+func keyOf(name string) string {
+	if n, err := ParseName(name); err == nil {
+		return n.Key
+	}
+	return name
+}
+
+// client is the address that attempts are counted by. Without one they are not, which the
+// server's owner is told once.
+func (a *Accounts) client(v *visit) netip.Addr {
+	from := v.r.Client().Addr()
+	if !from.IsValid() {
+		a.unnamed.Do(func() {
+			a.config.Log.Warn("accounts: clients have no address, so attempts are counted by the name alone: a proxy in front should say for whom it asks")
+		})
+	}
+	return from
+}
+
+// right are the changes that remember from where a member has signed in.
+func (a *Accounts) right(v *visit, s *stored) []session.Change {
+	return a.throttle.right(s.name.Key, s.Known, v.r.Client().Addr())
+}
+
+// wrong counts a wrong password, and notes it where it was for a member: the log has no names
+// that somebody made up, or typed a password in place of.
+func (a *Accounts) wrong(v *visit, g *guess, s *stored) error {
+	if err := g.wrong(v.r.Context()); err != nil {
+		return err
+	}
 	if s.Hash != "" {
 		a.config.Log.Info("wrong password", "member", s.name.Key, "client", v.r.Client().Addr(), "request", v.r.ID())
 	}

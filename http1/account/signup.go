@@ -32,17 +32,23 @@ func (a *Accounts) signUp(v *visit) {
 }
 
 // join makes the member and the session in one step, so that nobody is left with one without
-// the other. What costs little is looked at before the password costs a hash.
+// the other. What costs nothing is looked at before the attempt counts, and what costs little
+// before the password costs a hash.
 func (a *Accounts) join(v *visit) (*stored, error) {
-	ctx := v.r.Context()
 	if a.config.SignUp == SignUpClosed {
 		return nil, errClosed
 	}
-	wait, err := a.throttle.signUp(ctx, v.r.Client().Addr())
-	if err == nil && wait > 0 {
-		err = &tooMany{wait, "There were too many attempts."}
-	}
+	n, err := a.members.check(v.form["name"], v.form["password"], v.form["email"])
 	if err != nil {
+		return nil, err
+	}
+	place, err := a.members.hasher.reserve()
+	if err != nil {
+		return nil, err
+	}
+	defer place.leave()
+	ctx := v.r.Context()
+	if err = waiting(a.throttle.signUp(ctx, a.client(v))); err != nil {
 		return nil, err
 	}
 	var code *string
@@ -53,18 +59,18 @@ func (a *Accounts) join(v *visit) (*stored, error) {
 		}
 		code = &text
 	}
-	if _, err = a.members.read(ctx, v.form["name"]); err == nil {
+	if _, err = a.members.read(ctx, n.name.Key); err == nil {
 		return nil, ErrTaken
 	} else if !errors.Is(err, ErrNoMember) {
 		return nil, err
 	}
-	s, err := a.members.prepare(ctx, v.form["name"], v.form["password"], v.form["email"])
+	s, err := a.members.hash(ctx, place, n)
 	if err != nil {
 		return nil, err
 	}
 	s.SignedIn = s.Created
 	return s, a.members.join(ctx, s, code, func(changes []session.Change) error {
-		_, err := v.current.Begin(s.name.Key, append(changes, a.throttle.known(s.name.Key, v.r.Client().Addr()))...)
+		_, err := v.current.Begin(s.name.Key, append(changes, a.right(v, s)...)...)
 		return err
 	})
 }

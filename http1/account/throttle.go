@@ -1,12 +1,14 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io/fs"
+	"iter"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/holdfast-server/holdfast/http1/session"
@@ -18,24 +20,29 @@ type Limit struct {
 	Window   time.Duration
 }
 
-// Limits are how often somebody may try a password or a new account. Each attempt counts, right
-// or wrong, before any work is done, so that parallel ones gain nothing; it counts in the
+// Limits are how often somebody may try a password or a new account. Each attempt at a name
+// counts before any work is done, so that parallel ones gain nothing; it counts in the
 // shorter window first, and one that is refused counts in no longer window. Who goes on
-// guessing waits for the rest of a minute, then of an hour, then of a day.
+// guessing waits for the rest of a minute, then of an hour, then of a day. A right password
+// makes an end of the wrong ones before it from that address, and for an address as a whole
+// only wrong ones count. What finds the queue before the hashes full counts nowhere.
 //
 // The limits for a name from one address are tight: that is where guesses come from. Those for
 // an address bound who tries many names, and those for a name from everywhere bound who has
 // many addresses. The last could lock a member out on purpose. So they do not apply to an
-// address (of IPv6: the /64) from which that member has signed in within 90 days: the member
-// gets in from there, whoever guesses elsewhere.
+// address (of IPv6: the /64) from which that member has signed in within 90 days, and since the
+// password was set: the member gets in from there, whoever guesses elsewhere. An IPv6 /48 is
+// counted besides, with eight times the limit of the longest window for an address.
+//
+// Clients without an address, such as those behind a unix socket whose proxy does not say for
+// whom it asks, are counted by the name alone.
 //
 // An unknown name is counted as any other. A nil slice is the usual limits, an empty one none.
 type Limits struct {
 	// NameAndAddress is for one name from one address: 5 in a minute, 20 in an hour, 100 in
 	// a day.
 	NameAndAddress []Limit
-	// Address is for one address and all names: 30 in a minute, 200 in an hour. A client
-	// without an address, such as one behind a unix socket, is not counted by it.
+	// Address is for one address and all names: 30 in a minute, 200 in an hour.
 	Address []Limit
 	// Name is for one name from all addresses that are not known: 30 in an hour, 200 in a day.
 	Name []Limit
@@ -60,69 +67,120 @@ func (l Limits) orDefault() Limits {
 	}
 }
 
-// knownFor is how long an address is one from which a member has signed in.
-const knownFor = 90 * 24 * time.Hour
+// takesAtOnce is how many attempts may ask the store for their counters at a time: members'
+// quotas are counted there too, and a flood waits behind itself and not in front of them.
+const takesAtOnce = 2
 
 // throttle counts attempts in the store, so that all processes and replicas count together.
 type throttle struct {
 	store  session.Store
 	limits Limits
 	now    func() time.Time
+	turns  chan struct{}
+	full   full
+
+	mu      sync.Mutex
+	pending map[string]int64 // attempts under way that will be counted if they are wrong
 }
 
-// attempt counts a password for a name from an address. wait is how long to come back later,
-// 0 where the attempt is admitted. An error is the store's: without it nobody guesses.
-func (t *throttle) attempt(ctx context.Context, name string, from netip.Addr) (wait time.Duration, err error) {
-	who, where := hashed(name), network(from)
-	if from.IsValid() {
-		if wait, err = t.take(ctx, "throttle/address/"+where, t.limits.Address); wait > 0 || err != nil {
-			return wait, err
+func newThrottle(store session.Store, limits Limits, now func() time.Time) *throttle {
+	return &throttle{store: store, limits: limits.orDefault(), now: now,
+		turns: make(chan struct{}, takesAtOnce), pending: make(map[string]int64)}
+}
+
+// addressKeys are the counters of an address with their limits: its own, and that of an IPv6
+// /48, which many a customer has whole. An address that is none has none.
+func (t *throttle) addressKeys(from netip.Addr) iter.Seq2[string, []Limit] {
+	return func(yield func(string, []Limit) bool) {
+		if !from.IsValid() || !yield("throttle/address/"+network(from), t.limits.Address) {
+			return
+		}
+		if site, ok := siteOf(from); ok {
+			yield("throttle/address/"+site, ofSite(t.limits.Address))
 		}
 	}
-	if wait, err = t.take(ctx, "throttle/both/"+who+"/"+where, t.limits.NameAndAddress); wait > 0 || err != nil {
-		return wait, err
-	}
-	known, err := t.knows(ctx, who, where)
-	if known || err != nil {
-		return 0, err
-	}
-	return t.take(ctx, "throttle/name/"+who, t.limits.Name)
 }
 
 // signUp counts an attempt to get an account.
 func (t *throttle) signUp(ctx context.Context, from netip.Addr) (wait time.Duration, err error) {
-	return t.take(ctx, "throttle/sign-up/"+network(from), t.limits.SignUp)
+	if !from.IsValid() {
+		return 0, nil
+	}
+	if wait, err = t.take(ctx, "throttle/sign-up/"+network(from), t.limits.SignUp); wait > 0 || err != nil {
+		return wait, err
+	}
+	if site, ok := siteOf(from); ok {
+		return t.take(ctx, "throttle/sign-up/"+site, ofSite(t.limits.SignUp))
+	}
+	return 0, nil
 }
 
-// take counts one under each window of limits, until one is full. The wait is that of the
-// longest window that is full.
+// pend notes an attempt that is under way and tells how many were.
+func (t *throttle) pend(key string) (before int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending[key]++
+	return t.pending[key] - 1
+}
+
+// look tells how long to wait under limits, with so many more attempts than the store knows of.
+func (t *throttle) look(ctx context.Context, key string, limits []Limit, more int64) (wait time.Duration, err error) {
+	return t.ask(ctx, key, limits, 0, more)
+}
+
+// take counts one under each window of limits, until one is full.
 func (t *throttle) take(ctx context.Context, key string, limits []Limit) (wait time.Duration, err error) {
-	n := int64(1)
+	return t.ask(ctx, key, limits, 1, 0)
+}
+
+// ask counts n, or looks, under each window of limits. Once one is full the longer ones are only
+// looked at: the wait is that of the longest that is full. One that is remembered as full is not
+// asked for.
+func (t *throttle) ask(ctx context.Context, key string, limits []Limit, n, more int64) (wait time.Duration, err error) {
+	if len(limits) == 0 {
+		return 0, nil
+	}
 	for _, l := range limits {
-		c, err := t.store.Take(ctx, key+"/"+l.Window.String(), n, l.Attempts, l.Window)
+		wait = max(wait, t.full.wait(windowKey(key, l)))
+	}
+	if wait > 0 {
+		return wait, nil
+	}
+	leave, err := t.turn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	for _, l := range limits {
+		c, err := t.store.Take(ctx, windowKey(key, l), n, l.Attempts, l.Window)
 		if err != nil {
 			return 0, err
 		}
-		if n == 1 && !c.Taken || n == 0 && c.Used >= l.Attempts {
+		switch {
+		case n == 1 && !c.Taken, n == 0 && c.Used >= l.Attempts:
 			n, wait = 0, max(wait, c.Resets, time.Second)
+			t.full.set(windowKey(key, l), c.Resets)
+		case n == 0 && more > 0 && c.Used+more >= l.Attempts: // those under way may turn out right
+			wait = max(wait, time.Second)
 		}
 	}
 	return wait, nil
 }
 
-// knows tells whether the member of that name has signed in from there.
-func (t *throttle) knows(ctx context.Context, who, where string) (bool, error) {
-	_, err := t.store.Get(ctx, "known/"+who+"/"+where)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
+func windowKey(key string, l Limit) string { return key + "/" + l.Window.String() }
 
-// known is the change that remembers from where a member has signed in.
-func (t *throttle) known(name string, from netip.Addr) session.Change {
-	return session.Change{Key: "known/" + hashed(name) + "/" + network(from), Value: []byte("{}"),
-		Expires: t.now().Add(knownFor), Quiet: true}
+// turn waits for a turn at the counters, which leave gives on. It waits as long as for a hash.
+func (t *throttle) turn(ctx context.Context) (leave func(), err error) {
+	timer := time.NewTimer(queueWait)
+	defer timer.Stop()
+	select {
+	case t.turns <- struct{}{}:
+		return func() { <-t.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, ErrBusy
+	}
 }
 
 // hashed is a name in a key: whatever somebody typed, also what is no name, has a key of one
@@ -144,4 +202,26 @@ func network(a netip.Addr) string {
 	}
 	p, _ := a.Prefix(64)
 	return p.Addr().String() + "-64"
+}
+
+// siteOf is the /48 of an IPv6 address: a customer may have one (RFC 6177 §2), which is 65,536
+// clients in the sense of network.
+func siteOf(a netip.Addr) (string, bool) {
+	a = a.Unmap().WithZone("")
+	if !a.Is6() {
+		return "", false
+	}
+	p, _ := a.Prefix(48)
+	return p.Addr().String() + "-48", true
+}
+
+// ofSite are the limits of a /48, in which a provider may have many customers: that of the
+// longest window, eight times.
+func ofSite(limits []Limit) []Limit {
+	if len(limits) == 0 {
+		return nil
+	}
+	longest := slices.MaxFunc(limits, func(x, y Limit) int { return cmp.Compare(x.Window, y.Window) })
+	longest.Attempts = min(8*longest.Attempts, quotaMost)
+	return []Limit{longest}
 }

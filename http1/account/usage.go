@@ -21,6 +21,6 @@ func (m *Members) Usage(ctx context.Context, name string, site Quota) (Quota, se
 	if quota == (Quota{}) {
 		return quota, session.Count{}, nil
 	}
-	c, err := m.store.Take(ctx, quotaKey(s.name.Key), 0, quota.N, quota.Window)
+	c, err := m.store.Take(ctx, quotaKey(s.name.Key, s.ID, quota), 0, quota.N, quota.Window)
 	return quota, c, err
 }

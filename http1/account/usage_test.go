@@ -29,7 +29,11 @@ func TestUsage(t *testing.T) {
 		}
 	})
 	t.Run("what was counted is used, in the window that began", func(t *testing.T) {
-		if _, err := store.Take(t.Context(), quotaKey("ann"), 2, site.N, site.Window); err != nil {
+		s, err := m.read(t.Context(), "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Take(t.Context(), quotaKey("ann", s.ID, site), 2, site.N, site.Window); err != nil {
 			t.Fatal(err)
 		}
 		if q, c := usage(t, site); q != site || c.Used != 2 || c.Resets <= 0 || c.Resets > site.Window {
@@ -37,11 +41,20 @@ func TestUsage(t *testing.T) {
 		}
 	})
 	t.Run("an own quota comes before the site's", func(t *testing.T) {
-		own := Quota{N: 9, Window: time.Minute}
+		own := Quota{N: 9, Window: site.Window}
 		if err := m.SetQuota(t.Context(), "ann", &own); err != nil {
 			t.Fatal(err)
 		}
 		if q, c := usage(t, site); q != own || c.Used != 2 {
+			t.Errorf("%+v, %+v", q, c)
+		}
+	})
+	t.Run("of another window nothing is used", func(t *testing.T) {
+		other := Quota{N: 9, Window: site.Window / 2}
+		if err := m.SetQuota(t.Context(), "ann", &other); err != nil {
+			t.Fatal(err)
+		}
+		if q, c := usage(t, site); q != other || c.Used != 0 {
 			t.Errorf("%+v, %+v", q, c)
 		}
 	})

@@ -148,3 +148,32 @@ func (m *Manager) EndOne(ctx context.Context, subject, sessionID string) error {
 	}
 	return m.end(ctx, lineSession(line.Value, first), &record{Subject: subject, Family: sessionID})
 }
+
+// Valid tells whether the subject's session of that Session.ID goes on, rotated or not, as a
+// request of it would be told, and counts as one for its idle time: for who holds a response open.
+// The error is *Unavailable.
+func (m *Manager) Valid(sessionID, subject string) (bool, error) {
+	first, ok := parseID(sessionID)
+	if err := validSubject(subject); err != nil || !ok {
+		return false, nil
+	}
+	s, err := m.find(first)
+	if err != nil || s != nil {
+		return s != nil && s.Subject == subject, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.config.StoreTimeout)
+	defer cancel()
+	line, err := m.store.Get(ctx, indexKey(subject, first))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	current := lineSession(line.Value, first)
+	if current == first {
+		return false, nil
+	}
+	s, err = m.find(current)
+	return err == nil && s != nil && s.Subject == subject, err
+}

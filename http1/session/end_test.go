@@ -351,3 +351,42 @@ type noList struct{ session.Store }
 func (noList) List(context.Context, string, string, int) ([]session.Record, error) {
 	return nil, errStore
 }
+
+func TestValid(t *testing.T) {
+	m, c := manager(t, session.Config{Store: session.NewMemory()}), &client{t: t}
+	c.signIn(m, "ada")
+	var name string
+	c.ask(m, func(now *session.Current) {
+		s, err := now.Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = s.ID()
+	})
+	is := func(t *testing.T, id, subject string, want bool) {
+		t.Helper()
+		if valid, err := m.Valid(id, subject); err != nil || valid != want {
+			t.Errorf("%v, %v, want %v", valid, err, want)
+		}
+	}
+	t.Run("a session goes on under its name, for its subject alone", func(t *testing.T) {
+		is(t, name, "ada", true)
+		is(t, name, "bea", false)
+		is(t, "no name", "ada", false)
+		is(t, strings.Repeat("0", 64), "ada", false)
+	})
+	t.Run("also once it is rotated", func(t *testing.T) {
+		c.ask(m, func(now *session.Current) {
+			if _, err := now.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		is(t, name, "ada", true)
+	})
+	t.Run("and no longer once it has ended", func(t *testing.T) {
+		if err := c.signOut(m); err != nil {
+			t.Fatal(err)
+		}
+		is(t, name, "ada", false)
+	})
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,9 @@ func (f *feed) trusted() bool {
 // they were last seen. It returns nil once ctx is done and that is written, a second later at
 // most. It runs once at a time.
 func (m *Manager) Run(ctx context.Context) error {
+	if limit := m.config.StoreTimeout; limit > maxStoreTimeout {
+		return fmt.Errorf("session: Config.StoreTimeout is %v, more than %v: a sign-out has to hold everywhere within a second", limit, maxStoreTimeout)
+	}
 	if !m.feed.running.CompareAndSwap(false, true) {
 		return ErrRunning
 	}

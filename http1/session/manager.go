@@ -46,8 +46,9 @@ type Config struct {
 	// IdleTimeout ends a session that was not seen for so long, and Lifetime one that began
 	// so long ago, whatever happens. The shortest of both is a second.
 	IdleTimeout, Lifetime time.Duration
-	// StoreTimeout is the most that a question to the store adds to a request, 250 ms at most. WriteTimeout
-	// is that of a change, which waits for a disk and for others' changes.
+	// StoreTimeout is the most that a question to the store adds to a request, at most 250 ms for
+	// a Manager that is to Run. WriteTimeout is that of a change, which waits for a disk and for
+	// others' changes.
 	StoreTimeout, WriteTimeout time.Duration
 	// Remembered is how many sessions are kept in memory.
 	Remembered int
@@ -138,8 +139,6 @@ func (c *Config) check() error {
 		return CheckCookieName(c.CookieName)
 	case c.IdleTimeout < time.Second || c.Lifetime < time.Second:
 		return errors.New("session: Config.IdleTimeout and Config.Lifetime must be a second at least")
-	case c.StoreTimeout > maxStoreTimeout:
-		return fmt.Errorf("session: Config.StoreTimeout is %v, more than %v: a sign-out has to hold everywhere within a second", c.StoreTimeout, maxStoreTimeout)
 	case c.StoreTimeout < 0 || c.WriteTimeout < 0 || c.Remembered < 0:
 		return errors.New("session: Config.StoreTimeout, WriteTimeout and Remembered cannot be negative")
 	}
@@ -159,6 +158,9 @@ func CheckCookieName(name string) error {
 // while the store is known to be away. What its Apply changes holds on this process when it
 // returns. Its Close does nothing.
 func (m *Manager) Store() Store { return m.store }
+
+// StoreTimeout is the Config's.
+func (m *Manager) StoreTimeout() time.Duration { return m.config.StoreTimeout }
 
 // Attach lets the handlers behind it ask From(r). It asks the store nothing by itself.
 func (m *Manager) Attach(next http1.Handler) http1.Handler {

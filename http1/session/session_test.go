@@ -112,21 +112,27 @@ func TestSession(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	memory := session.NewMemory()
 	for name, c := range map[string]session.Config{
-		"no store":                                {},
-		"a cookie's name with a space":            {Store: memory, CookieName: "a b"},
-		"a cookie's name of 65 bytes":             {Store: memory, CookieName: strings.Repeat("a", 65)},
-		"an idle time below a second":             {Store: memory, IdleTimeout: time.Millisecond},
-		"a lifetime below a second":               {Store: memory, Lifetime: -1},
-		"a timeout that outlasts what is trusted": {Store: memory, StoreTimeout: 251 * time.Millisecond},
-		"a negative timeout":                      {Store: memory, StoreTimeout: -1},
-		"a negative timeout for changes":          {Store: memory, WriteTimeout: -1},
-		"a negative number in memory":             {Store: memory, Remembered: -1},
+		"no store":                       {},
+		"a cookie's name with a space":   {Store: memory, CookieName: "a b"},
+		"a cookie's name of 65 bytes":    {Store: memory, CookieName: strings.Repeat("a", 65)},
+		"an idle time below a second":    {Store: memory, IdleTimeout: time.Millisecond},
+		"a lifetime below a second":      {Store: memory, Lifetime: -1},
+		"a negative timeout":             {Store: memory, StoreTimeout: -1},
+		"a negative timeout for changes": {Store: memory, WriteTimeout: -1},
+		"a negative number in memory":    {Store: memory, Remembered: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if m, err := session.New(c); m != nil || err == nil || !strings.Contains(err.Error(), "Config.") {
 				t.Errorf("%v, %v", m, err)
 			}
 		})
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	m := manager(t, session.Config{Store: session.NewMemory(), StoreTimeout: 251 * time.Millisecond})
+	if err := m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Config.StoreTimeout is 251ms, more than 250ms") {
+		t.Errorf("a timeout that outlasts what is trusted: %v", err)
 	}
 }
 
