@@ -12,7 +12,17 @@ import (
 // A ConfigMap as a root: page.html -> ..data/page.html, ..data -> ..1, and an update swaps
 // the one link ..data. Each answer is one version, whole.
 func TestKubernetesRoot(t *testing.T) {
-	const swaps = 20
+	t.Run("without a cache the next answer is the new version", func(t *testing.T) {
+		swapConfigMaps(t, 20, func(_ string, holds func() bool) bool { return holds() }, "--cache-bytes", "0")
+	})
+	t.Run("with one it comes after a second", func(t *testing.T) {
+		swapConfigMaps(t, 3, func(what string, holds func() bool) bool { eventually(t, what, holds); return true })
+	})
+}
+
+// swapConfigMaps swaps the versions of a root under load. shows tells whether a condition holds,
+// at once or after a wait.
+func swapConfigMaps(t *testing.T, swaps int, shows func(what string, holds func() bool) bool, flags ...string) {
 	root := t.TempDir()
 	page := func(version int) string {
 		return strings.Repeat(fmt.Sprintf("version %d\n", version), 1000*(version+1))
@@ -31,7 +41,7 @@ func TestKubernetesRoot(t *testing.T) {
 	relink(t, filepath.Join(root, "..data"), "..0")
 	relink(t, filepath.Join(root, "page.html"), "..data/page.html")
 
-	s := launch(t, root)
+	s := launch(t, root, flags...)
 	config := s.trust()
 	l := loadOn(t, s.url("/page.html"), func() *http.Client { return client(t, config.Clone()) },
 		func(response *http.Response, body []byte) string {
@@ -44,8 +54,13 @@ func TestKubernetesRoot(t *testing.T) {
 	for i := range swaps {
 		version := (i + 1) % 2
 		relink(t, filepath.Join(root, "..data"), fmt.Sprintf("..%d", version))
-		if _, body, err := fetch(c, s.url("/page.html")); err != nil || string(body) != page(version) {
-			t.Errorf("after swap %d: %d bytes and %v, want version %d", i, len(body), err, version)
+		got := "nothing"
+		if !shows(fmt.Sprintf("version %d", version), func() bool {
+			_, body, err := fetch(c, s.url("/page.html"))
+			got = fmt.Sprintf("%d bytes and %v", len(body), err)
+			return err == nil && string(body) == page(version)
+		}) {
+			t.Errorf("after swap %d: %s, want version %d", i, got, version)
 		}
 	}
 	l.progress(10)
