@@ -19,7 +19,7 @@ func TestCommands(t *testing.T) {
 		exit       int
 		want       string // the beginning of stderr's one line
 	}{
-		{"a mistyped command", "serv", 2, `holdfast: unexpected argument serv, did you mean "serve"?; see holdfast --help`},
+		{"a mistyped command", "serv", 2, `holdfast: unexpected argument serv, did you mean one of "serve", "users"?; see holdfast --help`},
 		{"a mistyped subcommand", "certs cb", 2, `holdfast: unexpected argument cb, did you mean "ca"?; see holdfast certs --help`},
 		{"a flag before the command", "--https :1 serve", 2, `holdfast: unknown flag --https; see holdfast --help`},
 		{"an argument too many", "version now", 2, `holdfast: unexpected argument now`},
