@@ -8,7 +8,7 @@ GO          ?= go
 BIN         := bin/holdfast
 SCREENSHOTS := bin/screenshots
 FUZZTIME    ?= 30s
-CI_FUZZTIME ?= 3s
+CI_FUZZTIME ?= 2s
 BENCH       ?= .
 
 # The version is what the build info says, so the commit is stamped wherever there is one,

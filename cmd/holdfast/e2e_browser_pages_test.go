@@ -10,16 +10,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+const broadName = "a very long name that has to be broken somewhere, or a phone would scroll sideways for ever and ever, amen.txt"
+
 // shelfSite is a directory to list: sizes and times in an order that is not the names', and a name
 // that would be markup if it could.
 func shelfSite(t *testing.T) string {
 	root := site(t, map[string]string{
 		"shelf/alpha.txt": bulk(300), "shelf/Beta.bin": bulk(5_000_000), "shelf/gamma.csv": bulk(40_000),
 		"shelf/zeta/deep.txt": "x", "shelf/<img src=x onerror=alert(1)>.txt": "x",
-		"shelf/a very long name that has to be broken somewhere, or a phone would scroll sideways for ever and ever, amen.txt": bulk(70),
-		"404.html": "<!doctype html><title>none</title><h1>Not on this shelf</h1>",
+		"shelf/" + broadName: bulk(70),
+		"404.html":           "<!doctype html><title>none</title><h1>Not on this shelf</h1>",
 	})
-	for i, name := range []string{"Beta.bin", "gamma.csv", "alpha.txt"} {
+	for i, name := range []string{broadName, "Beta.bin", "gamma.csv", "alpha.txt"} { // and the newest is the one that was made just now
 		at := time.Now().Add(-time.Duration(i+1) * 26 * time.Hour)
 		if err := os.Chtimes(filepath.Join(root, "shelf", name), at, at); err != nil {
 			t.Fatal(err)
