@@ -90,15 +90,18 @@ func (s *Store) Apply(ctx context.Context, changes ...session.Change) error {
 // as its context lasts, before the work and not within: a watch over each of its
 // statements would cost more than they do.
 func (s *Store) within(ctx context.Context, db *sql.DB, work func(context.Context, *sql.Tx) error) error {
-	s.polling.Store(true)
 	tx, err := db.BeginTx(ctx, nil)
 	for code(err) == codeBusy && ctx.Err() == nil {
+		s.polling.Store(true)
 		tx, err = db.BeginTx(ctx, nil)
 	}
-	s.polling.Store(false)
-	if err != nil {
+	switch {
+	case err != nil && s.polling.Load() && ctx.Err() != nil:
+		return errLocked // whatever the last look said: its context may have ended before it or in it
+	case err != nil:
 		return err
 	}
+	s.polling.Store(false)
 	if err := work(context.WithoutCancel(ctx), tx); err != nil {
 		_ = tx.Rollback() // the first error is the one that matters
 		return err

@@ -30,6 +30,9 @@ const (
 	logLimitBytes = 16 << 20
 )
 
+// errLocked is work's that ended while it waited for another process's lock.
+var errLocked = errors.New("another process holds the lock for writing")
+
 // Options are what Open can do without.
 type Options struct {
 	// Now is the clock by which records expire and windows end, time.Now if nil. All who
@@ -53,7 +56,7 @@ type Store struct {
 	// Who works on a connection has a turn. Both that write have one between them, so that
 	// they never poll for each other's lock.
 	writing, reading chan struct{}
-	polling          atomic.Bool  // who has the turn to write waits for another process's lock
+	polling          atomic.Bool  // who has the turn to write met another process's lock and waits for it
 	finished         atomic.Int64 // turns that ended well
 
 	life context.Context // until Close
@@ -178,7 +181,7 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 	case turns <- struct{}{}:
 	case <-bounded.Done():
 		s.work.Done()
-		return none, s.ended(ctx, what, s.polling.Load() || s.finished.Load() != before)
+		return none, s.ended(ctx, what, turns == s.writing && s.polling.Load() || s.finished.Load() != before)
 	}
 	type answer struct {
 		value T
@@ -191,17 +194,27 @@ func call[T any](ctx context.Context, s *Store, turns chan struct{}, what string
 		if err == nil {
 			s.finished.Add(1)
 		}
-		<-turns
 		answers <- answer{value, err}
+		if turns == s.writing {
+			s.polling.Store(false) // once the answer says it
+		}
+		<-turns
 	}()
 	select {
 	case a := <-answers:
 		if a.err != nil && bounded.Err() != nil {
-			return none, s.ended(ctx, what, code(a.err) == codeBusy)
+			return none, s.ended(ctx, what, errors.Is(a.err, errLocked))
 		}
 		return a.value, s.fault(what, a.err)
 	case <-bounded.Done():
-		return none, s.ended(ctx, what, turns == s.writing && s.polling.Load())
+		// Polling is this call's own work as long as that has not answered.
+		polling := turns == s.writing && s.polling.Load()
+		select {
+		case a := <-answers:
+			polling = errors.Is(a.err, errLocked)
+		default:
+		}
+		return none, s.ended(ctx, what, polling)
 	}
 }
 
