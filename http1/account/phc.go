@@ -71,7 +71,8 @@ func (d digest) String() string {
 // parseDigest reads what String wrote: its parameters are in that order and are all there.
 func parseDigest(text string) (d digest, err error) {
 	parts := strings.Split(text, "$")
-	if len(text) > phcBytes || len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
+	if len(text) > phcBytes || strings.ContainsAny(text, "\r\n") || // which base64 passes over
+		len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
 		return digest{}, errHash
 	}
 	if d.cost, err = parseCost(parts[3]); err != nil {

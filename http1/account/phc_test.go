@@ -40,6 +40,8 @@ func TestDigest(t *testing.T) {
 		"a short salt":                         strings.Replace(example, "c2FsdHNhbHRzYWx0c2FsdA", "c2FsdA", 1),
 		"an empty sum, which all are equal to": example[:strings.LastIndex(example, "$")+1],
 		"base64 with padding":                  example + "=",
+		"base64 with a line's end in it":       example[:len(example)-4] + "\r\n" + example[len(example)-4:],
+		"a line's end behind it":               example + "\n",
 		"more than a hash can be":              example + strings.Repeat("A", 300),
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
