@@ -24,7 +24,7 @@ import (
 // and files. It changes nothing: no CA is made, no directory, and a port is held for a
 // moment only.
 func (*checkCmd) run(c *call) outcome {
-	c.node, _ = findCommand(newParser().Model.Node, []string{"serve"})
+	c.node, _ = findCommand(declared(), []string{"serve"})
 	if paths, ok := c.given["kubernetes"]; ok {
 		return c.checkManifests(paths)
 	}

@@ -173,6 +173,7 @@ var settingMutations = []mutation{
 }
 
 func TestCheckKubernetesMutations(t *testing.T) {
+	t.Parallel()
 	text := deployed(t)
 	for _, c := range slices.Concat(graceMutations, probeMutations, portMutations, acmeMutations, rightsMutations, rolloutMutations, settingMutations) {
 		t.Run(c.name, func(t *testing.T) {

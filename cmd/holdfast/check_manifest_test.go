@@ -77,6 +77,7 @@ func TestCheckKubernetesRefuses(t *testing.T) {
 }
 
 func TestCheckKubernetesKinds(t *testing.T) {
+	t.Parallel()
 	const volume = "volumeMounts: [{name: state, mountPath: /state}]"
 	for _, c := range []struct {
 		name, text string

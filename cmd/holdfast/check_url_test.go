@@ -7,6 +7,7 @@ import (
 )
 
 func TestCheckURL(t *testing.T) {
+	t.Parallel()
 	file := sitesFile(t, twoSites)
 	a := configured(t, testEnvironment(t), "--config", file).Sites[0].Root
 	if err := os.Symlink("/etc/hosts", a+"/out"); err != nil {

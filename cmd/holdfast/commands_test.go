@@ -75,6 +75,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	t.Parallel()
 	reasons := http1.Reasons()
 	t.Run("every code has its status, section and sentence", func(t *testing.T) {
 		for _, reason := range reasons {

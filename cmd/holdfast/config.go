@@ -135,7 +135,7 @@ func keysByLine(document map[string]any, lines map[string]int) []string {
 
 // configKeys are the settings of a server, whichever command reads the file.
 func configKeys() []string {
-	node, _ := findCommand(newParser().Model.Node, []string{"serve"})
+	node, _ := findCommand(declared(), []string{"serve"})
 	var keys []string
 	for _, s := range slots(node) {
 		if s.name != "config" { // a file that names another is a loop to untangle

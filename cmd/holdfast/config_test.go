@@ -8,6 +8,7 @@ import (
 )
 
 func TestConfigFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, text string
 		want       []string // FILE stands for the file's path

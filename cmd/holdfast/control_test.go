@@ -20,6 +20,7 @@ import (
 )
 
 func TestAskingCommandsRefuse(t *testing.T) {
+	t.Parallel()
 	empty := t.TempDir()
 	for _, c := range []struct {
 		name, args string

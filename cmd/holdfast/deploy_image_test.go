@@ -110,6 +110,7 @@ func (a ociArchive) blob(t *testing.T, d ociDescriptor, into any) []byte {
 }
 
 func TestImage(t *testing.T) {
+	t.Parallel()
 	file := buildImage(t)
 	archive := readArchive(t, file)
 	var index struct{ Manifests []ociDescriptor }

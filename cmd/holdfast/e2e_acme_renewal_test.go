@@ -134,6 +134,7 @@ func storedFile(t testing.TB, state, host string) (path string) {
 }
 
 func TestKilledAtAnyPoint(t *testing.T) {
+	t.Parallel()
 	const kills = 100
 	ca := startCA(t, acmetest.Config{Profiles: map[string]time.Duration{acmetest.DefaultProfile: 24 * time.Hour}})
 	root := site(t, nil)

@@ -43,6 +43,7 @@ func leadTo(ca *acmetest.CA, replicas []*server) {
 }
 
 func TestReplicasShareOneCertificate(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		n         int
 		challenge string
@@ -118,6 +119,7 @@ func wantPickUp(t *testing.T, ca *acmetest.CA, replicas []*server) {
 }
 
 func TestReplicaThatDiesWhileItOrders(t *testing.T) {
+	t.Parallel()
 	ca, redis := startCA(t, acmetest.Config{}), startRedis(t)
 	ca.Gate.Set(acmetest.Fault{Manner: acmetest.BlackHole})
 	replicas := startReplicas(t, ca, 2, "--cert-store", redis.url())

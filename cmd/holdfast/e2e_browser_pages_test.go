@@ -36,6 +36,7 @@ func first(name string) chromedp.Action[chromedp.Void] {
 }
 
 func TestBrowserListing(t *testing.T) {
+	t.Parallel()
 	chromium := program(t, "chromium", "chromium")
 	s := launch(t, shelfSite(t), "--browse", "on")
 	browser := openBrowser(t, chromium, s.caFile())

@@ -102,6 +102,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStopCommand(t *testing.T) {
+	t.Parallel()
 	root := site(t, map[string]string{"rope": bulk(downloadBytes)})
 	uid := fmt.Sprintf("asked by uid %d over the control socket", os.Geteuid())
 	t.Run("drains, and says so when it is asked again", func(t *testing.T) {

@@ -100,6 +100,7 @@ func TestDemoCleansUp(t *testing.T) {
 }
 
 func TestBrowserDemo(t *testing.T) {
+	t.Parallel()
 	chromium := program(t, "chromium", "chromium")
 	s := launchDemo(t, "--drain-delay", "2s")
 	browser := openBrowser(t, chromium, s.caFile())

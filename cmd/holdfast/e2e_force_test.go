@@ -74,6 +74,7 @@ const secondSignalGap = 250 * time.Millisecond
 // kernel kills, and nothing can be done; from then on the exit is clean. A FIFO as
 // the configuration tells the two apart: whoever opens it is past the registration.
 func TestTerminateEarly(t *testing.T) {
+	t.Parallel()
 	testTerminateEarly(t, 20)
 }
 

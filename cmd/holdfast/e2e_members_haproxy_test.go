@@ -120,6 +120,7 @@ func (f *fleet) isMember(v *visitor) bool {
 }
 
 func TestMembersBehindHAProxy(t *testing.T) {
+	t.Parallel()
 	program(t, "haproxy", "haproxy")
 	program(t, "redis-server", "redis-server")
 	f := startFleet(t)

@@ -72,6 +72,7 @@ func freeAddress(t testing.TB) string {
 // A supervisor that does not know the successor takes the end of the old process for that of
 // the service, and kills them all.
 func TestSupervisorThatDoesNotHear(t *testing.T) {
+	t.Parallel()
 	path := socketPath(t, "n")
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {

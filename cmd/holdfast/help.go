@@ -56,7 +56,7 @@ func wantedHelp(args []string) (text string, ok bool) {
 		whole = whole || arg == "--help"
 		asked = asked || arg == "--help" || arg == "-h"
 	}
-	node, _ := findCommand(newParser().Model.Node, args)
+	node, _ := findCommand(declared(), args)
 	// A word that only groups commands, such as certs, does nothing by itself.
 	bare := !node.Leaf() && commandPath(node) == words(args...)
 	if !asked && !bare {

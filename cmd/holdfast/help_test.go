@@ -25,11 +25,11 @@ func entry(help, flag string) string {
 }
 
 // leaves are all commands.
-func leaves() []*kong.Node { return newParser().Model.Leaves(false) }
+func leaves() []*kong.Node { return declared().Leaves(false) }
 
 func TestWholeHelp(t *testing.T) {
 	t.Run("every setting of a server has its text, group, environment name and default", func(t *testing.T) {
-		node, _ := findCommand(newParser().Model.Node, []string{"serve"})
+		node, _ := findCommand(declared(), []string{"serve"})
 		help := holdfast(t, testEnvironment(t), "serve", "--help").out
 		for _, f := range node.Flags {
 			text := entry(help, "--"+f.Name)
@@ -81,6 +81,7 @@ func TestWholeHelp(t *testing.T) {
 }
 
 func TestHelpFits(t *testing.T) {
+	t.Parallel()
 	commands := [][]string{{}, {"certs"}}
 	for _, leaf := range leaves() {
 		commands = append(commands, strings.Fields(commandPath(leaf)))

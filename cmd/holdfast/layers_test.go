@@ -109,18 +109,25 @@ func ruleTexts(rules []files.Rule) (texts []string) {
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	// What nothing was said about does not depend on the row.
+	unset := configured(t, testEnvironment(t, "HOME=/home"))
+	inKubernetes := configured(t, testEnvironment(t, "HOME=/home", "KUBERNETES_SERVICE_HOST=10.0.0.1"))
 	for _, row := range layerRows {
 		t.Run(row.name, func(t *testing.T) {
-			env := testEnvironment(t, "HOME=/home")
-			check := func(layer string, want any, args ...string) {
+			env := testEnvironment(t, "HOME=/home", "KUBERNETES_SERVICE_HOST=10.0.0.1")
+			compare := func(layer string, s *settings, want any) {
 				t.Helper()
-				if got := row.get(configured(t, env, args...)); !reflect.DeepEqual(got, want) {
+				if got := row.get(s); !reflect.DeepEqual(got, want) {
 					t.Errorf("from the %s: %v, want %v", layer, got, want)
 				}
 			}
-			check("default", row.byDefault)
-			env.vars["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
-			check("default in Kubernetes", cmpOr(row.inKubernetes, row.byDefault))
+			check := func(layer string, want any, args ...string) {
+				t.Helper()
+				compare(layer, configured(t, env, args...), want)
+			}
+			compare("default", unset, row.byDefault)
+			compare("default in Kubernetes", inKubernetes, cmpOr(row.inKubernetes, row.byDefault))
 			file := writeFile(t, "holdfast.toml", row.name+" = "+row.file+"\n")
 			check("file", row.fromFile, "--config", file)
 			env.vars[variable(row.name)] = row.env
@@ -141,7 +148,7 @@ func cmpOr(a, b any) any {
 }
 
 func TestPrecedenceCoversEverySetting(t *testing.T) {
-	node, _ := findCommand(newParser().Model.Node, []string{"serve"})
+	node, _ := findCommand(declared(), []string{"serve"})
 	covered := []string{"cert", "key", "client-auth", "config", "root", "domain", "acme-agree-tos", "acme-eab-kid", "acme-eab-key-file"} // in tests of their own
 	for _, row := range layerRows {
 		covered = append(covered, row.name)

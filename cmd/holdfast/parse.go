@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 )
@@ -36,6 +37,10 @@ func newParser() *kong.Kong {
 	}
 	return parser
 }
+
+// declared is the topmost node of all declarations, to look things up in: nothing is parsed into it.
+// Building them takes milliseconds, which each start would pay several times.
+var declared = sync.OnceValue(func() *kong.Node { return newParser().Model.Node })
 
 // parse reads the command line. Faults of single words are collected and those words
 // left out, so that one run tells all mistakes; where the command itself is not

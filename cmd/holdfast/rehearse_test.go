@@ -95,7 +95,7 @@ func TestRehearsalDecidesAboutEverySetting(t *testing.T) {
 		"root", "public-https-port", "sni-unknown", "drain-delay", "drain-timeout", "header-timeout", "idle-timeout", "stall-timeout",
 		"handshake-timeout", "min-rate", "max-head-bytes", "max-fields", "max-body-bytes", "max-connections", "access-log", "config",
 	}
-	node, _ := findCommand(newParser().Model.Node, []string{"serve"})
+	node, _ := findCommand(declared(), []string{"serve"})
 	for _, s := range slots(node) {
 		if slices.Contains(replaced, s.name) == slices.Contains(kept, s.name) {
 			t.Errorf("%s: say here whether a rehearsal keeps it, or replace it in settings.rehearsed", s.label)

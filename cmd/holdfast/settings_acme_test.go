@@ -66,6 +66,7 @@ func TestListenersOfADomain(t *testing.T) {
 }
 
 func TestFaultsOfADomain(t *testing.T) {
+	t.Parallel()
 	const agreed = " --acme-agree-tos --http :8080 --https :8443"
 	for _, c := range []faultRow{
 		{"a wildcard", "--domain *.example.org" + agreed, nil, `domain "*.example.org" is a wildcard (--domain): a CA issues for it by a record in the DNS alone`, 2},

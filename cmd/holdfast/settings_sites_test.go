@@ -115,6 +115,7 @@ func TestSiteResponseFields(t *testing.T) {
 }
 
 func TestSiteFaults(t *testing.T) {
+	t.Parallel()
 	const whole = "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n"
 	for _, c := range []struct {
 		clause, text string

@@ -115,6 +115,7 @@ var faultRows = []faultRow{
 }
 
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range faultRows {
 		t.Run(c.name, func(t *testing.T) {
 			r := holdfast(t, testEnvironment(t, c.env...), append([]string{"serve"}, strings.Fields(c.args)...)...)

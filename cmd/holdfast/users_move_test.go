@@ -8,6 +8,7 @@ import (
 )
 
 func TestUsersExportAndImport(t *testing.T) {
+	t.Parallel()
 	from := newDesk(t)
 	from.must(annsPassword, "add", "Ann", "--email", "ann@example.org")
 	from.must(annsPassword, "add", "bob")

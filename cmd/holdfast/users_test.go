@@ -81,6 +81,7 @@ func (r result) refused(t *testing.T, exit int, words ...string) {
 }
 
 func TestUsersAdd(t *testing.T) {
+	t.Parallel()
 	t.Run("a password on standard input makes a member, in a store for its owner alone", func(t *testing.T) {
 		d := newDesk(t)
 		if r := d.must(annsPassword+"\n", "add", "Ann", "--email", "ann@example.org"); r.out != "Ann is a member now.\n" || r.err != "" {
@@ -203,6 +204,7 @@ func TestUsersOfAStrangeStore(t *testing.T) {
 }
 
 func TestUsersList(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.must(annsPassword, "add", "Ann", "--email", "ann@example.org")
 	d.must(annsPassword, "add", "bob")
