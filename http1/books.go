@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,6 +120,9 @@ func (v *visit) observe(rec *Record) {
 	if h.Method != nil {
 		rec.Method, rec.Target, rec.Authority = methodString(h.Method), string(h.Target), string(h.Authority)
 	}
+	if v.w.exchange.SecretQuery {
+		rec.Target = concealed(rec.Target)
+	}
 	if h.Target != nil {
 		rec.Proto = protoString(h.Minor)
 	}
@@ -130,6 +134,15 @@ func (v *visit) observe(rec *Record) {
 		rec.Client, rec.Scheme = v.peer.Remote, own.Scheme()
 	}
 	v.server.Observe(rec)
+}
+
+// concealed is a target without its query. No target has a "<" in it: a query cannot look so.
+func concealed(target string) string {
+	path, _, has := strings.Cut(target, "?")
+	if !has {
+		return target
+	}
+	return path + "?<concealed>"
 }
 
 // Plus is the account of two servers together.

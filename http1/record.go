@@ -43,7 +43,7 @@ type Record struct {
 	TLS    *tls.ConnectionState // nil without TLS; not to be changed
 
 	Method    string // empty where the head broke off before its end
-	Target    string
+	Target    string // without a query that the handler conceals; see [Request.ConcealQuery]
 	Authority string
 	Proto     string
 	Route     string // that a router has found; see [Request.SetRoute]

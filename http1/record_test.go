@@ -49,6 +49,24 @@ func TestRecords(t *testing.T) {
 	})
 }
 
+func TestConcealedQuery(t *testing.T) {
+	conceals := HandlerFunc(func(w *Response, r *Request) {
+		if strings.HasPrefix(r.Path(), "/secret") {
+			r.ConcealQuery()
+		}
+		w.Text(200, r.Query())
+	})
+	overBoth(t, conceals, func(t *testing.T, s *site) {
+		c := s.ask(get("/secret?token=1") + get("/ok?a=b") + get("/secret") + get("/secret?token=2") + "GET /ok?c HTTP/1.1\r\nHost: a\r\nBad : x\r\n\r\n")
+		_, _ = io.ReadAll(c.in)
+		for i, want := range []string{"/secret?<concealed>", "/ok?a=b", "/secret", "/secret?<concealed>", "/ok?c"} {
+			if got := s.observed(5)[i].Target; got != want {
+				t.Errorf("record %d has the target %s, want %s", i, got, want)
+			}
+		}
+	})
+}
+
 func TestIdentity(t *testing.T) {
 	ids := make(chan string, 4)
 	h := HandlerFunc(func(_ *Response, r *Request) { ids <- r.ID() })

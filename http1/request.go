@@ -80,6 +80,11 @@ func (r *Request) Path() string {
 // Query is the target's query, without its question mark and still percent-encoded.
 func (r *Request) Query() string { return string(r.x.Head.Query) }
 
+// ConcealQuery keeps the target's query out of the request's [Record], and so out of the access
+// log. It is for handlers whose queries hold a secret, such as a token in a link; it is called
+// before the handler returns, however it answers.
+func (r *Request) ConcealQuery() { r.x.SecretQuery = true }
+
 // Authority is the host and optional port that the request is for: the target's own
 // where it has one, else the Host field's (RFC 9112 §3.3). Empty only in HTTP/1.0.
 func (r *Request) Authority() string { return string(r.x.Head.Authority) }

@@ -111,6 +111,7 @@ func (v *visit) readHead() (n int, reason *Reason, err error) {
 	w := v.w
 	w.scan.Reset()
 	w.head.Method, w.head.Target, w.head.Authority = nil, nil, nil
+	w.exchange.SecretQuery = false
 	for {
 		n, reason = w.scan.Scan(w.unread(), &v.server.limits)
 		if reason != nil || n > 0 {

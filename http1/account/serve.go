@@ -48,6 +48,9 @@ func (v *visit) subject() string {
 
 // page answers for the page of that name.
 func (a *Accounts) page(w *http1.Response, r *http1.Request, name string) {
+	if name == "sign-up" {
+		r.ConcealQuery() // an invite's code, which stays good until somebody uses it
+	}
 	act, ok := actions[name]
 	isGet := r.Method() == "GET" || r.Method() == "HEAD"
 	switch {

@@ -61,6 +61,8 @@ type Response struct {
 	Client   netip.AddrPort  // likewise: who asked, as far as a handler knew better
 	Scheme   string
 	Route    string // that a router found
+	// SecretQuery says that the handler conceals the target's query.
+	SecretQuery bool
 }
 
 // Informed is an informational response.
@@ -103,6 +105,7 @@ func Do(h http1.Handler, r Request) *Response {
 	}
 	sink.res.Result = http1.Answer(h, x)
 	sink.res.Client, sink.res.Scheme, sink.res.Route = x.Asker(), x.Head.Scheme(), x.Route
+	sink.res.SecretQuery = x.SecretQuery
 	for i := range memory {
 		memory[i] = 0xDB
 	}

@@ -59,7 +59,8 @@ const (
 // request that did not complete also has
 // its ending, the reason code where the parser refused it, and what broke it off. No
 // field of the request is logged, so no cookie or credential is either; the target's
-// query is, as the client sent it. Strings are escaped by [Escape] and cut: the target
+// query is, as the client sent it, unless the handler conceals it
+// ([http1.Request.ConcealQuery]). Strings are escaped by [Escape] and cut: the target
 // at 1024 bytes, the subject at 512, the authority at 256.
 //
 // The observer may be called by several goroutines at a time, as far as log's handler may.

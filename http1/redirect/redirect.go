@@ -13,6 +13,9 @@ import (
 // asked for only once: nothing about the redirect is secret, so clients may keep it, unless
 // there is a Site. Then the answer hangs on what a proxy says of the scheme, and one that a
 // cache took from a request that lied would redirect everybody in a circle.
+//
+// A query is kept out of the log: whether there is a secret in it is the site's to say, once the
+// client comes over HTTPS.
 type ToHTTPS struct {
 	// Port is the port to name; 0 means 443 when the request's host names no port, and
 	// ListenerPort when it does: whoever reached us by a port of its own, on a
@@ -31,6 +34,7 @@ func (t ToHTTPS) Serve(w *http1.Response, r *http1.Request) {
 		t.Site.Serve(w, r)
 		return
 	}
+	r.ConcealQuery()
 	path := r.Path()
 	switch authority := r.Authority(); {
 	case !strings.HasPrefix(path, "/") && r.Method() == "OPTIONS":

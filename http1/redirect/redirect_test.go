@@ -40,7 +40,7 @@ func TestToHTTPS(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "PROPFIND"} {
 				res := http1test.Do(c.to, http1test.Request{Method: method, Target: c.url, Authority: c.authority})
-				if res.Status != 308 || res.Get("Location") != c.want {
+				if res.Status != 308 || res.Get("Location") != c.want || !res.SecretQuery {
 					t.Errorf("%s: %d to %q, want 308 to %q", method, res.Status, res.Get("Location"), c.want)
 				}
 			}

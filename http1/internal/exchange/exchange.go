@@ -48,6 +48,8 @@ type Exchange struct {
 	CallerID string
 	// Route is the program's name for what answers, where a router has found one.
 	Route string
+	// SecretQuery keeps the target's query out of what is told of the exchange.
+	SecretQuery bool
 }
 
 // Asker is the address of who asks: Client where that is set, else the peer's.
