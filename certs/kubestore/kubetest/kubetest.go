@@ -182,7 +182,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Unlock()
 	if !wait(r, delay) {
-		return
+		// The client's close_notify comes before its FIN: an empty 200 could still reach it.
+		panic(http.ErrAbortHandler)
 	}
 	if meddle != nil && verb == "update" {
 		meddle()
