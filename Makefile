@@ -66,7 +66,7 @@ bench: ## Run the benchmarks (BENCH=REGEXP, VERSUS='-case get -rounds 15')
 	$(GO) build -o bin/versus ./http1/versus
 	bin/versus -json bin/bench.json $(VERSUS)
 
-soak: ## The tests in real time that take most of an hour
+soak: ## The tests in real time: 36 minutes
 	HOLDFAST_SOAK=1 $(GO) test -count=1 -v -timeout 90m -run '^TestSoak' ./cmd/holdfast
 
 # With and without a cache in front of the disk, a million requests each.
