@@ -129,7 +129,7 @@ func TestContextEndsAttempt(t *testing.T) {
 		t.Run("a deadline is the CA's slowness, "+way, func(t *testing.T) {
 			s.Gate.Set(acmetest.Fault{Only: acmetest.NewOrder, Latency: time.Hour})
 			defer s.Gate.Set(acmetest.Fault{})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // with what goes before the order
 			defer cancel()
 			_, err := s.issuer(t, func(o *Options) { o.Challenge = way }).Issue(ctx, "example.org")
 			var r *refusal

@@ -133,7 +133,7 @@ func TestAutocertIsWaitedFor(t *testing.T) {
 // its life. What it holds is in memory until then, and must go afterwards.
 func TestRenewalTimerEnds(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, acmetest.Config{Profiles: map[string]time.Duration{"brief": 4 * time.Second}}, "example.org")
+	s := newSite(t, acmetest.Config{Profiles: map[string]time.Duration{"brief": 12 * time.Second}}, "example.org")
 	attempt := func() weak.Pointer[line] {
 		a := s.issuer(t, nil).begin(t.Context(), "example.org")
 		defer a.line.close()

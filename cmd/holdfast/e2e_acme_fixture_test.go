@@ -96,6 +96,19 @@ func longest(all []time.Duration) time.Duration {
 	return slices.Max(all)
 }
 
+// over is how many took longer than the limit. A machine that is busy freezes one or two; what waits
+// for a CA or a store waits every time.
+func over(all []time.Duration, limit time.Duration) (n int) {
+	for _, took := range all {
+		if took > limit {
+			n++
+		}
+	}
+	return n
+}
+
+const frozen = 2
+
 func middle(all []time.Duration) time.Duration {
 	if len(all) == 0 {
 		return 0

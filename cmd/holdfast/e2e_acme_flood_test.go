@@ -77,8 +77,8 @@ func TestFloodOfValidationsWhileTheStoreHangs(t *testing.T) {
 	})
 	stop()
 	t.Logf("handshakes in the flood: median %v, worst %v", middle(took), longest(took))
-	if longest(took) > answerLimit {
-		t.Errorf("the worst took %v", longest(took))
+	if n := over(took, answerLimit); n > frozen {
+		t.Errorf("%d took over %v", n, answerLimit)
 	}
 	redis.wake(t)
 	t.Run("and the host is validated again, once the store answers", func(t *testing.T) {

@@ -147,7 +147,7 @@ func TestStopCommand(t *testing.T) {
 		s := launch(t, root)
 		s.awaitSocket()
 		held := s.hold(t)
-		if r := s.ask("stop", "--wait", "--timeout", "1s"); r.exit != 1 || !strings.Contains(r.stderr, "it took longer than 1s; what was asked for goes on") {
+		if r := s.ask("stop", "--wait", "--timeout", "3s"); r.exit != 1 || !strings.Contains(r.stderr, "it took longer than 3s; what was asked for goes on") {
 			t.Errorf("exit %d, %q", r.exit, r.stderr)
 		}
 		held.finish()

@@ -36,7 +36,7 @@ var fullForm = proofForm{
 var shortForm = proofForm{
 	restarts: 3, requests: 600,
 	mix:    traffic.Mix{traffic.KeepAlive: 8, traffic.NewConnection: 2, traffic.Download: 2, traffic.Upload: 2},
-	direct: 2 * time.Second, proxied: 2 * time.Second, probeLag: 500 * time.Millisecond, transfer: 200 * time.Millisecond,
+	direct: 3 * time.Second, proxied: 3 * time.Second, probeLag: 500 * time.Millisecond, transfer: 200 * time.Millisecond,
 }
 
 // proofLag is how long clients go on choosing a server that was told to stop.

@@ -23,6 +23,7 @@ func TestDescriptorsComeBack(t *testing.T) {
 	}
 	const rounds, together = 5, 40
 	s := launch(t, site(t, map[string]string{"index.html": "the quay", "rope": bulk(downloadBytes)}))
+	s.awaitSocket()
 	before := s.descriptors(t)
 	for range rounds {
 		for i := range together {

@@ -29,7 +29,7 @@ func startFleet(t *testing.T) *fleet {
 	backends := ""
 	for i := range f.replicas {
 		f.replicas[i] = f.replica("127.0.0.1:0")
-		backends += fmt.Sprintf("\tserver s%d %s check inter 20ms fall 1 rise 1\n", i+1, f.replicas[i].http)
+		backends += fmt.Sprintf("\tserver s%d %s check inter 100ms fall 3 rise 1\n", i+1, f.replicas[i].http)
 	}
 	cert, key := f.ca.pairPEM(1, time.Hour)
 	// A GET that went out on an idle connection just as its server closed that may be sent again

@@ -148,7 +148,7 @@ func (k *killing) visitor() *visitor {
 
 func (k *killing) signOut(cookie *http.Cookie) (answered bool) {
 	r, err := k.visitor().try("POST", "/-/sign-out", nil, "Cookie", cookie.Name+"="+cookie.Value)
-	if err != nil {
+	if err != nil || busy(r.status, r.header) {
 		return false // it may have been done or not
 	}
 	if r.status != 303 {
@@ -161,7 +161,7 @@ func (k *killing) signOut(cookie *http.Cookie) (answered bool) {
 func (k *killing) signIn(round int) (answered bool) {
 	form := url.Values{"name": {fmt.Sprintf("member%d", round%killMembers)}, "password": {memberPassword}}
 	r, err := k.visitor().try("POST", "/-/sign-in", form)
-	if err != nil {
+	if err != nil || busy(r.status, r.header) {
 		return false
 	}
 	cookie, err := http.ParseSetCookie(r.header.Get("Set-Cookie"))

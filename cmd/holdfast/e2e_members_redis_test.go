@@ -58,6 +58,7 @@ func TestMembersWhenRedisFails(t *testing.T) {
 	if !ann.isMember() {
 		t.Fatal("no member to begin with")
 	}
+	ann.hasty = true
 	rows := []struct {
 		name      string
 		away      func(t *testing.T)
@@ -65,7 +66,7 @@ func TestMembersWhenRedisFails(t *testing.T) {
 		forgotten bool // what was in it
 	}{
 		{"a black hole", func(t *testing.T) { redis.hang(t) }, func(t *testing.T) { redis.wake(t) }, false},
-		{"CLIENT PAUSE", func(t *testing.T) { redis.command(t, "CLIENT PAUSE 6000 ALL") },
+		{"CLIENT PAUSE", func(t *testing.T) { redis.command(t, "CLIENT PAUSE 10000 ALL") },
 			func(t *testing.T) { redis.command(t, "CLIENT UNPAUSE") }, false}, // which is answered when the pause is over
 		{"one that died, and came back without its data", func(t *testing.T) { redis.end(t) }, func(t *testing.T) { redis.restart(t) }, true},
 	}
@@ -107,6 +108,8 @@ func TestMembersStartWithoutRedis(t *testing.T) {
 		}
 	})
 	t.Run("a sign-up is told to come back", func(t *testing.T) {
+		ann.hasty = true
+		defer func() { ann.hasty = false }()
 		if r := ann.post("/-/sign-up", "name", "ann", "password", memberPassword); r.status != 503 || r.header.Get("Retry-After") == "" {
 			t.Errorf("%d %s", r.status, r.content)
 		}
@@ -144,12 +147,16 @@ func TestMembersOnTwoReplicas(t *testing.T) {
 		}
 	})
 	t.Run("the quota is one", func(t *testing.T) {
-		taken := 1
+		taken, maybe := 1, 0
+		ann.hasty, there.hasty = true, true
+		defer func() { ann.hasty, there.hasty = false, false }()
 		for i := range 20 {
 			v := []*visitor{ann, there}[i%2]
 			switch r := v.get("/members/"); r.status {
 			case 200:
 				taken++
+			case 503:
+				maybe++ // Redis may have counted it, and answered too late
 			case 429:
 				if r.header.Get("Retry-After") == "" {
 					t.Errorf("%v", r.header)
@@ -158,7 +165,7 @@ func TestMembersOnTwoReplicas(t *testing.T) {
 				t.Fatalf("%d %s", r.status, r.content)
 			}
 		}
-		if taken != 7 {
+		if taken > 7 || taken+maybe < 7 {
 			t.Errorf("%d requests of 7", taken)
 		}
 	})

@@ -43,7 +43,7 @@ func deployedPod(t *testing.T, a *authority, root string) podRecipe {
 	recipe := podRecipe{
 		Cgroup: memoryCgroup(t, manifestMemoryBytes),
 		Args:   args,
-		Env:    []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "HOLDFAST_DRAIN_DELAY=4s", "GOMEMLIMIT=" + env["GOMEMLIMIT"]},
+		Env:    []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "HOLDFAST_DRAIN_DELAY=8s", "GOMEMLIMIT=" + env["GOMEMLIMIT"]},
 		Volumes: []podVolume{
 			{From: root, To: "/site"}, {From: pair, To: "/tls"},
 			{From: site(t, map[string]string{"holdfast.toml": string(config)}), To: "/etc/holdfast"},

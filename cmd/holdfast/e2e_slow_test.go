@@ -17,7 +17,7 @@ type slowReader struct {
 // The real one takes 5 KB/s for 10 MB against a stall timeout of 30 s. This one is as much
 // faster as its timeout is shorter, and more: the socket buffers, which do not shrink with it,
 // hold the server's writes for longer than the timeout, which is what has to be survived.
-var scaledReader = slowReader{fileBytes: 6_000_000, bytesPerSecond: 400_000, stallTimeout: 2 * time.Second}
+var scaledReader = slowReader{fileBytes: 6_000_000, bytesPerSecond: 400_000, stallTimeout: 4 * time.Second}
 
 func TestSlowReaderGetsAll(t *testing.T) {
 	testSlowReader(t, scaledReader)

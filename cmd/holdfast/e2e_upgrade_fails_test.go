@@ -76,9 +76,9 @@ func TestUpgradeThatFails(t *testing.T) {
 // A time that is short enough to wait for is too short for a successor on a busy machine, so no
 // other test has it.
 func TestUpgradeToOneThatIsNeverReady(t *testing.T) {
-	l := found(t, nil, nil, serveArgs(quaySite(t), append(onPlain, "--upgrade-timeout", "1s")...)...).serving()
-	l.install(t, "#!/bin/sh\necho $$ > "+l.program+".pid\nexec sleep 1000\n")
-	if why := l.failed(); !strings.Contains(why, "not ready within 1s") {
+	l := found(t, nil, nil, serveArgs(quaySite(t), append(onPlain, "--upgrade-timeout", "3s")...)...).serving()
+	l.install(t, "#!/bin/sh\necho $$ > "+l.program+".new\nmv "+l.program+".new "+l.program+".pid\nexec sleep 1000\n")
+	if why := l.failed(); !strings.Contains(why, "not ready within 3s") {
 		t.Errorf("it says %q", why)
 	}
 	wantNoProcess(t, l.program+".pid")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -103,27 +104,46 @@ func (h *halting) Write(p []byte) (int, error) {
 	return sent + n, err
 }
 
+// haltedHandshakes has clients go on with their handshakes once a successor serves, and tells who failed
+// and how long all took.
+func haltedHandshakes(t *testing.T, clients int) (lost error, took time.Duration) {
+	t.Helper()
+	l := found(t, nil, nil, serveArgs(quaySite(t), "--https", "127.0.0.1:0")...).serving()
+	let := make(chan struct{})
+	trust := l.trust()
+	answered := make(chan error, clients)
+	for range clients {
+		p := dialTCP(t, l.https, 0)
+		go func() { answered <- askHalting(&halting{Conn: p.conn, let: let}, trust) }()
+	}
+	// An answer to another client says that those before it were accepted.
+	l.dial(t).get("/")
+	l.upgraded()
+	began := time.Now()
+	close(let)
+	for range clients {
+		lost = errors.Join(lost, <-answered)
+	}
+	took = time.Since(began)
+	l.finish(2)
+	return lost, took
+}
+
 func TestUpgradeInFlight(t *testing.T) {
 	t.Run("50 of 50 TLS handshakes are finished by the process that began them", func(t *testing.T) {
-		const clients = 50
-		l := found(t, nil, nil, serveArgs(quaySite(t), "--https", "127.0.0.1:0")...).serving()
-		let := make(chan struct{})
-		trust := l.trust()
-		answered := make(chan error, clients)
-		for range clients {
-			p := dialTCP(t, l.https, 0)
-			go func() { answered <- askHalting(&halting{Conn: p.conn, let: let}, trust) }()
-		}
-		// An answer to another client says that those before it were accepted.
-		l.dial(t).get("/")
-		l.upgraded()
-		close(let)
-		for range clients {
-			if err := <-answered; err != nil {
-				t.Error(err)
+		// The old process gives them two seconds, in which a busy machine may not get through them all:
+		// what happens then says nothing.
+		const enough = time.Second
+		for range 5 {
+			lost, took := haltedHandshakes(t, 50)
+			if lost == nil {
+				return
+			}
+			if t.Logf("after %v: %v", took, lost); took < enough {
+				t.Error("handshakes were lost")
 			}
 		}
-		l.finish(2)
+		t.Error("this machine is too slow to tell")
 	})
 	t.Run("200 of 200 connections that wait to be accepted are answered", func(t *testing.T) {
 		const clients = 200

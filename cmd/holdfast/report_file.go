@@ -11,7 +11,7 @@ import (
 
 // reportPatience is how long the end of the process waits for the disk that takes the
 // report: one that hangs must not hold up the exit.
-const reportPatience = 200 * time.Millisecond
+const reportPatience = 500 * time.Millisecond
 
 // writeFile writes the report to a file, whole or not at all.
 func (r *drainReport) writeFile(path string) error {

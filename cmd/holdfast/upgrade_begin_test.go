@@ -27,7 +27,13 @@ type begunSuccession struct {
 // begunSuccessionOf is one whose successor, a script, is ready at once. Its actor runs.
 func begunSuccessionOf(t *testing.T, script string) *begunSuccession {
 	t.Helper()
-	b := &begunSuccession{succession: successionOf(t, isReady+script, 2)}
+	return begunSuccessionWith(t, "", script)
+}
+
+// begunSuccessionWith prepares the script before the successor is ready.
+func begunSuccessionWith(t *testing.T, prelude, script string) *begunSuccession {
+	t.Helper()
+	b := &begunSuccession{succession: successionOf(t, prelude+isReady+script, 2)}
 	b.leave = func(context.Context) { b.left.Add(1) }
 	b.reclaim = func(context.Context) { b.reclaimed.Add(1) }
 	return b
@@ -80,7 +86,7 @@ func TestSuccessorThatWasLetBegin(t *testing.T) {
 	})
 	t.Run("it takes too long: it is told to end, and may drain", func(t *testing.T) {
 		drained := filepath.Join(t.TempDir(), "drained")
-		b := begunSuccessionOf(t, "trap 'sleep 0.2; echo >"+drained+"; exit' TERM; while :; do sleep 0.01; done")
+		b := begunSuccessionWith(t, "trap 'sleep 0.2; echo >"+drained+"; exit' TERM\n", "while :; do sleep 0.01; done")
 		b.serveTimeout = 200 * time.Millisecond
 		if _, err := b.upgrade(t.Context()); err == nil || !strings.Contains(err.Error(), "was told to end: it did not serve within 200ms") {
 			t.Error(err)

@@ -158,7 +158,7 @@ func TestListLooks(t *testing.T) {
 	}
 	r.ask(t, args...)
 	for _, key := range []string{"a/00000000", "a/00003000x", "a/9"} {
-		if err := put(t, s, key, "x"); err != nil {
+		if err := put(t.Context(), s, key, "x"); err != nil {
 			t.Fatal(err)
 		}
 	}

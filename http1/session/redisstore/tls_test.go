@@ -58,6 +58,6 @@ func TestTLS(t *testing.T) {
 		})
 	})
 	t.Run("without TLS there is no answer", func(t *testing.T) {
-		fails(t, open(t, r.url()), "")
+		fails(t, open(t, r.url()))
 	})
 }

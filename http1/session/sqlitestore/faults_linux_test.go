@@ -157,7 +157,7 @@ func TestAnotherWriter(t *testing.T) {
 	}
 	t.Run("who waits for it ends with its context", func(t *testing.T) {
 		for range 3 {
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			if err := s.Apply(ctx, session.Change{Key: "a", Value: []byte("y")}); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, session.ErrBusy) {
 				t.Errorf("%v", err)
 			}
