@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -117,10 +118,68 @@ const withDomain = "    domain = 'example.org'\n    acme-agree-tos = true\n"
 var acmeMutations = []mutation{
 	{name: "pods that each order for themselves", old: noTLS, new: withDomain, fault: true,
 		want: []string{"2 pods, each with a store of certificates of its own", "--cert-store kubernetes:NAMESPACE/NAME", `the certificates in "/.local/state/holdfast/certificates" go with the pod`}},
-	{name: "readiness that waits for a certificate", old: noTLS, new: withDomain + "    cert-store = 'kubernetes:web/holdfast-certificates'\n    ready-needs-certificate = true\n", fault: true,
-		want: []string{"ready-needs-certificate is on, and the Service leads to ready pods alone", "set publishNotReadyAddresses: true"}},
-	{name: "nobody who agreed", old: noTLS, new: "    domain = 'example.org'\n    cert-store = 'kubernetes:web/holdfast-certificates'\n", fault: true,
-		want: []string{"nobody agreed to the terms of service of the CA"}},
+}
+
+const (
+	withToken = "      automountServiceAccountToken: true\n      enableServiceLinks"
+	withStore = "    cert-store = 'kubernetes:web/holdfast-certificates'\n"
+)
+
+// deployedWithStore are the project's own manifests with certificates of a public CA in a Secret.
+func deployedWithStore(t *testing.T) string {
+	text := deployed(t)
+	for old, new := range map[string]string{strings.Replace(withToken, "true", "false", 1): withToken, noTLS: withDomain + withStore} {
+		if n := strings.Count(text, old); n != 1 {
+			t.Fatalf("%q is there %d times, want once", old, n)
+		}
+		text = strings.Replace(text, old, new, 1)
+	}
+	return text
+}
+
+const (
+	boundRole  = "  kind: Role\n  name: holdfast\nsubjects"
+	theRole    = "kind: Role\nmetadata:"
+	leaseRule  = "  - apiGroups: [coordination.k8s.io]\n    resources: [leases]\n    verbs: [get, create, update]\n"
+	secretRule = "    resourceNames: [holdfast-certificates]\n    verbs: [get, update]\n"
+)
+
+// storeMutations are made in deployedWithStore; each has as many findings as texts in want.
+var storeMutations = []mutation{
+	{name: "nothing wrong"},
+	{name: "readiness that waits for a certificate", old: withStore, new: withStore + "    ready-needs-certificate = true\n", fault: true,
+		want: []string{"set publishNotReadyAddresses: true"}},
+	{name: "nobody who agreed", old: "    acme-agree-tos = true\n", fault: true, want: []string{"nobody agreed to the terms of service of the CA"}},
+	{name: "no token by the pod's word", old: withToken, new: "      automountServiceAccountToken: false\n      enableServiceLinks", fault: true,
+		want: []string{"Deployment/holdfast spec.template.spec.automountServiceAccountToken): the store of certificates is in a Secret, which the API gives to nobody without one; set automountServiceAccountToken: true"}},
+	{name: "no token by the account's word", old: withToken, new: "      enableServiceLinks", fault: true,
+		want: []string{"the service account's token is not mounted (FILE ServiceAccount/holdfast automountServiceAccountToken)"}},
+	{name: "the token of another account", old: "      serviceAccountName: holdfast\n" + "      # Only a store of certificates in a Secret needs the token (rbac.yaml).\n" + withToken, new: "      enableServiceLinks",
+		want: []string{`the service account "default" lacks rights in the namespace "web": get, update on secrets for "holdfast-certificates"; get, create, update on leases of coordination.k8s.io (FILE Deployment/holdfast spec.template.spec.serviceAccountName): no Role among these manifests is bound to it there`}},
+	{name: "no right to update the Secret", old: secretRule, new: strings.Replace(secretRule, ", update", "", 1),
+		want: []string{`: update on secrets for "holdfast-certificates" (FILE Role/holdfast rules): `}},
+	{name: "no right to Leases", old: leaseRule, want: []string{": get, create, update on leases of coordination.k8s.io (FILE Role/holdfast rules): "}},
+	{name: "Leases that cannot be made", old: leaseRule, new: strings.Replace(leaseRule, "create, ", "", 1), want: []string{": create on leases of"}},
+	{name: "Leases of certain names", old: leaseRule, new: leaseRule + "    resourceNames: [holdfast-certificates]\n", want: []string{": get, create, update on leases of"}},
+	{name: "Leases of another group", old: "[coordination.k8s.io]", new: "['']", want: []string{": get, create, update on leases of"}},
+	{name: "every right", old: secretRule, new: "    verbs: ['*']\n"},
+	{name: "a Secret of another name", old: "web/holdfast-certificates", new: "web/others",
+		want: []string{`: get, update on secrets for "others" (`, `the Secret "others" is not among these manifests, and the service account may not create it (FILE Role/holdfast rules): `}},
+	{name: "a Secret that may be made", old: "web/holdfast-certificates", new: "web/others",
+		more: "kind: Role\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {name: more}\nrules: [{apiGroups: [''], resources: [secrets], verbs: [get, create, update]}]\n---\n" + binding("Role", "more", "{kind: ServiceAccount, name: holdfast}")},
+	{name: "no Role", old: theRole, new: "kind: Rule\nmetadata:",
+		want: []string{"on leases of coordination.k8s.io (FILE RoleBinding/holdfast roleRef): the role that it is bound to is not among these manifests; give its manifest too"}},
+	{name: "a binding to another Role", old: boundRole, new: strings.Replace(boundRole, "holdfast", "edit", 1), want: []string{"is not among these manifests"}},
+	{name: "a binding to what may everything", old: boundRole, new: "  kind: ClusterRole\n  name: cluster-admin\nsubjects"},
+	{name: "a binding of another account", old: "subjects:\n  - kind: ServiceAccount\n    name: holdfast", new: "subjects:\n  - kind: ServiceAccount\n    name: other", want: []string{"is bound to it there"}},
+	{name: "a binding of all accounts", old: "subjects:\n  - kind: ServiceAccount\n    name: holdfast", new: "subjects:\n  - kind: Group\n    name: system:serviceaccounts:web"},
+	{name: "a binding in another namespace", old: "kind: RoleBinding\nmetadata:\n", new: "kind: RoleBinding\nmetadata:\n  namespace: far\n", want: []string{"is bound to it there"}},
+	{name: "a binding that does not count beside one that does", old: "kind: RoleBinding\nmetadata:\n", new: "kind: RoleBinding\nmetadata:\n  namespace: web\n",
+		more: strings.Replace(binding("ClusterRole", "view", "{kind: User, name: 'system:serviceaccount:web:holdfast'}"), "name: more", "name: more, namespace: far", 1)},
+}
+
+func binding(kind, name, subject string) string {
+	return "kind: RoleBinding\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {name: more}\nroleRef: {kind: " + kind + ", name: " + name + "}\nsubjects: [" + subject + "]\n"
 }
 
 var rightsMutations = []mutation{
@@ -191,6 +250,84 @@ func TestCheckKubernetesMutations(t *testing.T) {
 			}
 			if len(c.want) == 0 && r.err != "" {
 				t.Errorf("findings where there is nothing wrong:\n%s", r.err)
+			}
+		})
+	}
+}
+
+// ofFile is the file and line of a finding.
+var ofFile = regexp.MustCompile(`\(\S*pod\.yaml:\d+ `)
+
+// wantFindings wants a line for each text, with FILE for the file and line, and no other.
+func wantFindings(t *testing.T, text string, fault bool, want ...string) {
+	t.Helper()
+	r := checkText(t, text)
+	said := ofFile.ReplaceAllString(r.err, "(FILE ")
+	if want := map[bool]int{true: 1}[fault]; r.exit != want {
+		t.Errorf("exit %d, want %d", r.exit, want)
+	}
+	for _, w := range want {
+		if !strings.Contains(said, w) {
+			t.Errorf("no %q", w)
+		}
+	}
+	if n := strings.Count(said, "\n"); n != len(want) || t.Failed() {
+		t.Errorf("%d findings, want %d:\n%s", n, len(want), said)
+	}
+}
+
+func TestCheckKubernetesStore(t *testing.T) {
+	t.Parallel()
+	text := deployedWithStore(t)
+	for _, c := range storeMutations {
+		t.Run(c.name, func(t *testing.T) {
+			if n := strings.Count(text, c.old); n != 1 && c.old != "" {
+				t.Fatalf("%q is there %d times, want once", c.old, n)
+			}
+			wantFindings(t, strings.Replace(text, c.old, c.new, 1)+"---\n"+c.more, c.fault, c.want...)
+		})
+	}
+	in := func(namespace string) string {
+		return strings.ReplaceAll(text, "\nmetadata:\n", "\nmetadata:\n  namespace: "+namespace+"\n")
+	}
+	t.Run("a pod in the store's namespace", func(t *testing.T) { wantFindings(t, in("web"), false) })
+	t.Run("a pod in another namespace", func(t *testing.T) {
+		wantFindings(t, in("far"), false, `the pod is in the namespace "far", its store of certificates in "web" (FILE Deployment/holdfast metadata.namespace): `,
+			"no Role among these manifests is bound to it there")
+	})
+	t.Run("no object of RBAC at all", func(t *testing.T) {
+		documents := strings.Split(text, "---\n")
+		documents = slices.DeleteFunc(documents, func(d string) bool { return strings.Contains(d, "rbac.authorization.k8s.io/v1\n") })
+		wantFindings(t, strings.Join(documents, "---\n"), false, "no Role among these manifests is bound to it there; add a Role and a RoleBinding")
+	})
+}
+
+// TestCheckKubernetesToken: a volume of the pod's own may bring the token, and other stores want none.
+func TestCheckKubernetesToken(t *testing.T) {
+	t.Parallel()
+	const mounted = "/var/run/secrets/kubernetes.io/serviceaccount"
+	pod := func(store, mountPath, source string) string {
+		return onePod("Deployment", "{automountServiceAccountToken: false, containers: [{name: holdfast, args: [serve, --domain, example.org, --acme-agree-tos, --cert-store, '"+store+
+			"'], volumeMounts: [{name: token, mountPath: "+mountPath+"}]}], volumes: [{name: token, projected: {sources: [{configMap: {name: kube-root-ca.crt}}, "+source+"]}}]}")
+	}
+	const store, token = "kubernetes:web/holdfast", "{serviceAccountToken: {path: token}}"
+	for _, c := range []struct {
+		name, text    string
+		fault, rights bool
+	}{
+		{"a projected token", pod(store, mounted+"/", token), false, true},
+		{"a projected token elsewhere", pod(store, "/token", token), true, true},
+		{"a projection without a token", pod(store, mounted, "{secret: {name: x}}"), true, true},
+		{"a store in Redis", pod("redis://127.0.0.1", "/token", token), false, false},
+		{"a server without TLS", strings.Replace(pod(store, "/token", token), "--domain, example.org, --acme-agree-tos", "--https, 'off'", 1), false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := checkText(t, c.text)
+			if fault, rights := strings.Contains(r.err, "token is not mounted"), strings.Contains(r.err, "lacks rights"); fault != c.fault || rights != c.rights {
+				t.Errorf("a fault of the token: %t, a warning of rights: %t\n%s", fault, rights, r.err)
+			}
+			if !strings.Contains(r.err, "a grace period of 30 s") {
+				t.Errorf("it was not checked:\n%s", r.err)
 			}
 		})
 	}

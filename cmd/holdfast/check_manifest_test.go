@@ -128,6 +128,7 @@ func FuzzCheckKubernetes(f *testing.F) {
 		f.Add(string(content))
 	}
 	f.Add("apiVersion: v1\nkind: Pod\nspec: &a {<<: *a, containers: [{name: holdfast, args: ['$(A)']}]}\n")
+	f.Add("apiVersion: v1\nkind: Pod\nspec: {containers: [{name: holdfast, args: [serve, --cert-store, 'kubernetes:a/b']}]}\n---\napiVersion: v1\nkind: RoleBinding\nsubjects: [{kind: ServiceAccount, name: default}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var out, errs bytes.Buffer
 		o := execute([]string{"check", "--kubernetes", "-"}, environment{}, streams{in: strings.NewReader(text), out: &out, err: &errs})

@@ -4,8 +4,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-
-	"github.com/holdfast-server/holdfast/certs/acme"
 )
 
 // imageUser is the user of the image that deploy/Dockerfile makes.
@@ -73,26 +71,6 @@ func (p *pod) checkState() {
 		p.fault(mount, complaint{"the state directory is the volume itself", "it belongs to root and is open to all: the server cannot close it and refuses it", "name one below it: --state " + path.Join(dir, "holdfast")})
 	}
 	p.checkCAs(volume)
-}
-
-// checkStore: what a public CA issues is kept, by one pod on a volume that lasts, by several where
-// all of them find it.
-func (p *pod) checkStore() {
-	s := p.settings
-	if len(s.ACME.Domains) == 0 || s.Store.shared != nil {
-		return
-	}
-	const everyStart = "each start would order anew, until the CA's limits shut the domain out for days"
-	if n := p.replicas(); n > 1 {
-		p.fault(p.workload.at("spec", "replicas"), complaint{strconv.Itoa(n) + " pods, each with a store of certificates of its own",
-			"each orders for itself, and the CA's challenge reaches another", "share one: --cert-store kubernetes:NAMESPACE/NAME, or redis://…"})
-	}
-	_, volume, found := p.mount(path.Clean("/" + s.Store.dir))
-	if found && !volume.at("emptyDir").has() || s.ACME.AllowEphemeral || s.ACME.Directory != acme.ProductionURL {
-		return
-	}
-	p.fault(p.container.at("volumeMounts"), complaint{"the certificates in " + quote(s.Store.dir) + " go with the pod", everyStart,
-		"mount a claim there, or keep them in a Secret: --cert-store kubernetes:NAMESPACE/NAME"})
 }
 
 // checkCAs warns of a CA for each pod: a client that trusts one is refused by the next.
