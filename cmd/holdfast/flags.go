@@ -24,7 +24,9 @@ type commandLine struct {
 //
 // Tags beside kong's own: kube is the default in Kubernetes, public the one elsewhere with
 // --domain; computed says, for the help, where a default comes from that is no constant; brief
-// marks the flags of -h; bare is what a flag means without a value.
+// marks the flags of -h; bare is what a flag means without a value; alone marks what is no setting:
+// no variable and no file has it. needed marks an argument that the command does not do without, and
+// says so in its own words; many one that may be there several times.
 type serveCmd struct {
 	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
 
@@ -116,7 +118,7 @@ type rehearseCmd struct {
 }
 
 // checkCmd takes all that serve takes, so that a command line is tried by changing one
-// word of it. A flag tagged alone is no setting: no variable and no file has it.
+// word of it.
 type checkCmd struct {
 	Kubernetes []string `name:"kubernetes" group:"Manifests" placeholder:"FILE" sep:"none" alone:"" brief:"" help:"Check these manifests instead: whether grace period, drain, probes, ports, rights and rollout fit the server that they run. A YAML file, a directory of them, or - for stdin. Repeatable: what belongs together is checked together. The settings come from the manifests."`
 
@@ -125,7 +127,7 @@ type checkCmd struct {
 
 // doctorCmd takes those settings of a server that decide whether a CA's challenges arrive.
 type doctorCmd struct {
-	Domain []string `arg:"" optional:"" name:"domain" alone:"" help:"The host names that need a certificate."`
+	Domain []string `arg:"" optional:"" name:"domain" alone:"" needed:"" many:"" help:"The host names that need a certificate."`
 
 	HTTPS         string   `name:"https" group:"Listeners" placeholder:"ADDR" default:":443" brief:"" help:"Where the server listens for HTTPS, or will: host:port, or off. A port that is free is opened for a moment."`
 	HTTP          string   `name:"http" group:"Listeners" placeholder:"ADDR" default:":80" brief:"" help:"The same for plain HTTP."`
@@ -172,13 +174,13 @@ type certsListCmd struct {
 }
 
 type certsExplainCmd struct {
-	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host []string `arg:"" optional:"" name:"host" alone:"" needed:"" help:"A host name or address that the certificate is for."`
 	serverFlags
 	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
 }
 
 type certsRenewCmd struct {
-	Host  []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host  []string `arg:"" optional:"" name:"host" alone:"" needed:"" help:"A host name or address that the certificate is for."`
 	Force bool     `name:"force" group:"Consent" brief:"" help:"Order although the local budget for orders is used up. What the CA has asked to wait is waited all the same."`
 	serverFlags
 }
@@ -208,7 +210,7 @@ type usersFlags struct {
 }
 
 type usersAddCmd struct {
-	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name     []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Email    string   `name:"email" group:"Member" placeholder:"ADDRESS" alone:"" brief:"" help:"The member's e-mail address. Nobody writes to it."`
 	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
 	usersFlags
@@ -220,19 +222,19 @@ type usersListCmd struct {
 }
 
 type usersRemoveCmd struct {
-	Name []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Yes  bool     `name:"yes" group:"Consent" brief:"" help:"Do not ask. Without a terminal it is needed."`
 	usersFlags
 }
 
 type usersPasswdCmd struct {
-	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name     []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
 	usersFlags
 }
 
 type usersQuotaCmd struct {
-	Name  string   `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name  string   `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Quota []string `arg:"" optional:"" name:"quota" alone:"" help:"Requests in a time, as 1000/1h; off for no limit; default for that of the site. Without it the quota is shown."`
 	usersFlags
 	JSON bool `name:"json" group:"Output" brief:"" help:"Show it as one JSON object."`
@@ -274,11 +276,11 @@ type upgradeCmd struct{ serverFlags }
 type stopCmd struct {
 	serverFlags
 	Wait    bool   `name:"wait" group:"Waiting" brief:"" help:"Wait until the process has gone, and exit with its exit code."`
-	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"With --wait: give up waiting after so long, 10m unless it is given. The server goes on stopping. 1s to 48h."`
+	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"Give up waiting after so long, with --wait. The server goes on stopping. 1s to 48h."`
 }
 
 type explainCmd struct {
-	Code []string `arg:"" optional:"" name:"code" help:"The reason code, such as bad-chunk-size. Without one, all are listed."`
+	Code []string `arg:"" optional:"" name:"code" alone:"" many:"" help:"The reason code, such as bad-chunk-size. Without one, all are listed."`
 }
 
 type versionCmd struct {

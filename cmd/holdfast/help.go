@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -106,7 +105,7 @@ func usage(node *kong.Node) string {
 	}
 	var parts []string
 	for _, p := range positional(node) {
-		parts = append(parts, "["+strings.ToUpper(p.Name)+"]")
+		parts = append(parts, argument(p))
 	}
 	if commandPath(node) == "check" {
 		parts = []string{"[ROOT | URL...]"}
@@ -115,6 +114,18 @@ func usage(node *kong.Node) string {
 		parts = append(parts, "[flags]")
 	}
 	return words(parts...)
+}
+
+// argument is how usage shows one: in brackets unless it is needed.
+func argument(p *kong.Positional) string {
+	text := strings.ToUpper(p.Name)
+	if p.Tag.Has("many") {
+		text += "..."
+	}
+	if !p.Tag.Has("needed") {
+		text = "[" + text + "]"
+	}
+	return text
 }
 
 // positional are a command's arguments: the demo declares those of serve, and takes none.
@@ -141,7 +152,7 @@ func writeArguments(b *strings.Builder, node *kong.Node) {
 	}
 	b.WriteString("\nArguments:\n")
 	for _, p := range positional(node) {
-		writeEntry(b, strings.ToUpper(p.Name), p.Help+origin(node, p, ""))
+		writeEntry(b, strings.ToUpper(p.Name), p.Help+origin(p, ""))
 	}
 	if commandPath(node) == "check" {
 		writeEntry(b, "URL", "Print where it goes in place of that: its status, the file or the redirect, the site and the rule. Repeatable.")
@@ -171,7 +182,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 		}
 		text := briefText(f)
 		if whole {
-			text = f.Help + origin(node, f.Value, defaultText(f))
+			text = f.Help + origin(f.Value, defaultText(f))
 		}
 		writeEntry(b, words("--"+f.Name, f.PlaceHolder), text)
 	}
@@ -180,20 +191,22 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 	}
 }
 
-// origin is where else a setting comes from.
-func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "demo", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor",
-		"users add", "users list", "users remove", "users passwd", "users quota", "users invite", "users export", "users import"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
-		return ""
-	}
-	if standard == "" && v.Default != "" {
+// origin is where else a setting comes from, and its default. What is alone has no variable.
+func origin(v *kong.Value, standard string) string {
+	if standard == "" {
 		standard = v.Default
 	}
-	text := " [" + variable(v.Name)
-	if standard != "" {
-		text += "; default " + standard
+	var parts []string
+	if !v.Tag.Has("alone") {
+		parts = append(parts, variable(v.Name))
 	}
-	return text + "]"
+	if standard != "" {
+		parts = append(parts, "default "+standard)
+	}
+	if v.IsBool() || len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
 }
 
 func defaultText(f *kong.Flag) string {
