@@ -52,7 +52,7 @@ type serveCmd struct {
 	ClientCA          []string `name:"client-ca" group:"Certificates" placeholder:"FILE" sep:"none" computed:"none: clients are not asked for certificates" help:"Ask clients for certificates that a CA in this file has signed, PEM. It is read again when it changes and on SIGHUP; who has a session without a good certificate by then cannot resume it. Repeatable."`
 	ClientAuth        string   `name:"client-auth" group:"Certificates" placeholder:"require|request" default:"require" help:"What --client-ca means: require refuses clients without a certificate, request serves them too. A certificate that is not good is refused by both. The plain listener asks nobody: what a --trusted-proxy that ends TLS passes on is served."`
 
-	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. With it, HTTPS is on :443 and HTTP on :80 unless said otherwise."`
+	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. Outside Kubernetes HTTPS is then on :443 and HTTP on :80, unless said otherwise."`
 	ACMEAgreeTOS       string   `name:"acme-agree-tos" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA. Without it, the first start on a terminal asks, and a yes is kept in the state directory; any other start fails."`
 	ACMEEmail          string   `name:"acme-email" group:"Public CA" placeholder:"ADDRESS" computed:"none" help:"Where the CA may write to you, told to it with the account."`
 	ACMEDirectory      string   `name:"acme-directory" group:"Public CA" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory (RFC 8555), or staging for the staging CA of Let's Encrypt, whose certificates no browser trusts."`
@@ -87,7 +87,7 @@ type serveCmd struct {
 	MaxFields           string `name:"max-fields" group:"Limits" placeholder:"N" default:"100" help:"Most field lines in a request head. 1 to 10000."`
 	MaxBodyBytes        string `name:"max-body-bytes" group:"Limits" placeholder:"SIZE" default:"1GiB" help:"Largest request content. 0 to 1EiB, 0 accepts none."`
 	MaxConnections      string `name:"max-connections" group:"Limits" placeholder:"N" computed:"three quarters of the descriptor limit (ulimit -n) after 64 set aside, at most 100000: the rest is for the files being sent" help:"Most connections at a time; more are refused at once and counted. 1 to 1000000."`
-	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one address, or off. 1 to 1000000."`
+	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one IPv4 address or IPv6 /64, or off. 1 to 1000000."`
 
 	SecurityHeaders string `name:"security-headers" group:"Response fields" placeholder:"on|off" default:"on" help:"Send X-Content-Type-Options: nosniff, Referrer-Policy: strict-origin-when-cross-origin, X-Frame-Options: SAMEORIGIN and, over HTTPS, Cross-Origin-Opener-Policy: same-origin-allow-popups with every response."`
 	HSTS            string `name:"hsts" group:"Response fields" placeholder:"D|off" default:"off" help:"Have browsers use HTTPS alone for this host, whatever its port, for so long after each visit (Strict-Transport-Security: max-age). They keep to it when HTTPS here is gone: begin with 1h, and go up to 8760h once all is well; 0s takes it back. Never sent over plain HTTP, for an address, or for localhost and other names that are not public. 0s to 87600h."`
@@ -205,7 +205,7 @@ type usersCmd struct {
 
 // usersFlags name the store of the members, by those of a server's settings that do.
 type usersFlags struct {
-	State  string `name:"state" group:"Store" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: the members are kept there, unless the file of --config names another store."`
+	State  string `name:"state" group:"Store" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: the members are kept there, unless HOLDFAST_ACCOUNTS_STORE or the file of --config names another store."`
 	Config string `name:"config" group:"Store" placeholder:"FILE" brief:"" help:"The server's --config, whose [accounts] say where the members are kept."`
 }
 

@@ -218,7 +218,7 @@ func defaultText(f *kong.Flag) string {
 		text += "; in Kubernetes " + kube
 	}
 	if public := f.Tag.Get("public"); public != "" {
-		text += "; with --domain " + public
+		text += "; elsewhere with --domain " + public // in Kubernetes a Service has the public ports
 	}
 	return text
 }

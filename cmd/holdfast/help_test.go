@@ -65,12 +65,24 @@ func TestWholeHelp(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a flag with several defaults says which counts where", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "serve", "--help").out
+		if got, want := entry(help, "--https"), "default 127.0.0.1:8443; in Kubernetes :8443; elsewhere with --domain :443]"; !strings.Contains(got, want) {
+			t.Errorf("--https has %q", got)
+		}
+	})
 	t.Run("what is no setting has its default alone", func(t *testing.T) {
 		for _, c := range [][3]string{{"users invite", "--uses", " [default 1] "}, {"users invite", "--valid", " [default 168h] "}, {"stop", "--timeout", " [default 10m] "}} {
 			help := holdfast(t, testEnvironment(t), append(strings.Fields(c[0]), "--help")...).out
 			if got := entry(help, c[1]); !strings.HasSuffix(got, c[2]) {
 				t.Errorf("%s --help has for %s %q", c[0], c[1], got)
 			}
+		}
+	})
+	t.Run("what names the store of members is said", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "users", "list", "--help").out
+		if got := entry(help, "--state"); !strings.Contains(got, variable(accountStoreVariable)) {
+			t.Errorf("--state has %q", got)
 		}
 	})
 	t.Run("every command has one", func(t *testing.T) {
