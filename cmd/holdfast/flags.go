@@ -280,7 +280,7 @@ type stopCmd struct {
 }
 
 type explainCmd struct {
-	Code []string `arg:"" optional:"" name:"code" alone:"" many:"" help:"The reason code, such as bad-chunk-size. Without one, all are listed."`
+	Code []string `arg:"" optional:"" name:"code" alone:"" many:"" help:"The reason code, such as bad-chunk-size or unknown-name. Without one, all are listed."`
 }
 
 type versionCmd struct {
