@@ -8,7 +8,7 @@ type commandLine struct {
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
-	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
+	Reload   reloadCmd   `cmd:"" help:"Have a running server read its files again, look where its roots are, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Doctor   doctorCmd   `cmd:"" help:"Look at this host as a public CA will (DNS, CAA, ports, clock, store), and say what to do."`

@@ -77,8 +77,8 @@ func helpText(node *kong.Node, whole bool) string {
 	writeCommands(&b, node)
 	writeArguments(&b, node)
 	writeFlags(&b, node, whole)
-	if whole && path == "serve" {
-		b.WriteString("\n" + settingsText)
+	if text := remarks[path]; whole && text != "" {
+		b.WriteString("\n" + text)
 	}
 	if text := examples[path]; text != "" {
 		b.WriteString("\nExamples:\n" + text + "\n")
@@ -88,6 +88,14 @@ func helpText(node *kong.Node, whole bool) string {
 	}
 	return b.String()
 }
+
+// remarks stand behind the flags of the whole help.
+var remarks = map[string]string{"serve": settingsText, "reload": reloadText}
+
+const reloadText = `Read are the certificate files, the clients' CAs, the cluster's secret and the members' own pages;
+what cannot be read stays as it was. Roots are found anew, and one that is not there is a fault.
+The settings are not read: that is what holdfast upgrade does. Exit status: 0 all went well, 1 not.
+`
 
 const settingsText = `A setting comes from its flag, else from the environment, else from the file of --config, else
 it is the default. In the environment, values of a repeatable flag are separated by commas, and

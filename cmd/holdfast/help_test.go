@@ -85,6 +85,14 @@ func TestWholeHelp(t *testing.T) {
 			t.Errorf("--state has %q", got)
 		}
 	})
+	t.Run("that of reload says what is read", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "reload", "--help").out
+		for _, want := range []string{"certificate files", "clients' CAs", "cluster's secret", "members' own pages", "Roots"} {
+			if !strings.Contains(help, want) {
+				t.Errorf("without %q:\n%s", want, help)
+			}
+		}
+	})
 	t.Run("every command has one", func(t *testing.T) {
 		for _, leaf := range leaves() {
 			r := holdfast(t, testEnvironment(t), append(strings.Fields(commandPath(leaf)), "--help")...)
