@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 	})
 	t.Run("without a code all are listed", func(t *testing.T) {
 		r := holdfast(t, testEnvironment(t), "explain")
-		if n := len(lines(r.out)); r.exit != 0 || n != len(reasons)+1 {
+		if n := len(lines(r.out)); r.exit != 0 || n != 1+len(reasons)+len(handshakeFailures) {
 			t.Errorf("exit %d, %d lines for %d reasons", r.exit, n, len(reasons))
 		}
 	})

@@ -33,25 +33,48 @@ func (r *running) askedToReload(ctx context.Context, _ control.Call) (any, error
 		defer r.supervisor.reloaded()
 	}
 	r.lookAgain()
-	switch {
-	case r.certificates.selector == nil && r.certificates.renew == nil:
-		return reloadStatus{Nothing: "it has no certificates"}, nil
-	case r.certificates.renew == nil:
-		return reloadStatus{Nothing: r.certificates.noReload(), certificateList: r.served()}, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- r.certificates.renew(ctx) }() // left behind where a disk hangs, as SIGHUP's
+	go func() { done <- r.readAllAgain(ctx) }() // left behind where a disk hangs, as SIGHUP's
 	select {
 	case err := <-done:
 		if err != nil {
-			return nil, errors.Join(err, errors.New("what could not be read is served as it was before"))
+			return nil, err
 		}
-		return reloadStatus{Reads: r.reads, certificateList: r.served()}, nil
+		return r.reloaded(), nil
 	case <-ctx.Done():
-		return nil, errors.New("the files could not be read in time; the old " + r.reads + " stay for now")
+		return nil, errors.New("the files could not be read in time; the old " + cmp.Or(r.reads, "ones") + " stay for now")
 	}
+}
+
+// readAllAgain reads the files and looks at the roots. One fault leaves the rest reloaded.
+func (r *running) readAllAgain(ctx context.Context) error {
+	var faults []error
+	for _, path := range r.rootsGone() {
+		faults = append(faults, fmt.Errorf("there is no directory %s that can be served: its requests are 503 until there is", quote(path)))
+	}
+	renew := r.certificates.renew
+	if renew == nil {
+		return errors.Join(faults...)
+	}
+	if err := renew(ctx); err != nil {
+		faults = append(faults, err, errors.New("what could not be read is served as it was before"))
+	} else if len(faults) > 0 {
+		faults = append(faults, errors.New("the "+r.reads+" are reloaded all the same"))
+	}
+	return errors.Join(faults...)
+}
+
+// reloaded is what there is to tell when nothing went wrong.
+func (r *running) reloaded() reloadStatus {
+	switch {
+	case r.certificates.selector == nil && r.certificates.renew == nil:
+		return reloadStatus{Nothing: "it has no certificates"}
+	case r.certificates.renew == nil:
+		return reloadStatus{Nothing: r.certificates.noReload(), certificateList: r.served()}
+	}
+	return reloadStatus{Reads: r.reads, certificateList: r.served()}
 }
 
 func (*reloadCmd) run(c *call) outcome {

@@ -8,7 +8,7 @@ type commandLine struct {
 	Rehearse rehearseCmd `cmd:"" help:"Replace this server again and again on the loopback, under load, and count what is lost."`
 	Check    checkCmd    `cmd:"" help:"Check a server's configuration, where URLs go, or the Kubernetes manifests around it."`
 	Status   statusCmd   `cmd:"" help:"Show what a running server does: phase, connections, requests, certificates."`
-	Reload   reloadCmd   `cmd:"" help:"Have a running server read its certificate files again, and say how that went."`
+	Reload   reloadCmd   `cmd:"" help:"Have a running server read its files again, look where its roots are, and say how that went."`
 	Upgrade  upgradeCmd  `cmd:"" help:"Have a running server start the binary that is on disk now, and hand over to it."`
 	Stop     stopCmd     `cmd:"" help:"Have a running server drain and end, as SIGTERM does."`
 	Doctor   doctorCmd   `cmd:"" help:"Look at this host as a public CA will (DNS, CAA, ports, clock, store), and say what to do."`
@@ -24,7 +24,9 @@ type commandLine struct {
 //
 // Tags beside kong's own: kube is the default in Kubernetes, public the one elsewhere with
 // --domain; computed says, for the help, where a default comes from that is no constant; brief
-// marks the flags of -h; bare is what a flag means without a value.
+// marks the flags of -h; bare is what a flag means without a value; alone marks what is no setting:
+// no variable and no file has it. needed marks an argument that the command does not do without, and
+// says so in its own words; many one that may be there several times.
 type serveCmd struct {
 	Root []string `arg:"" optional:"" name:"root" default:"." help:"The directory to serve."`
 
@@ -50,7 +52,7 @@ type serveCmd struct {
 	ClientCA          []string `name:"client-ca" group:"Certificates" placeholder:"FILE" sep:"none" computed:"none: clients are not asked for certificates" help:"Ask clients for certificates that a CA in this file has signed, PEM. It is read again when it changes and on SIGHUP; who has a session without a good certificate by then cannot resume it. Repeatable."`
 	ClientAuth        string   `name:"client-auth" group:"Certificates" placeholder:"require|request" default:"require" help:"What --client-ca means: require refuses clients without a certificate, request serves them too. A certificate that is not good is refused by both. The plain listener asks nobody: what a --trusted-proxy that ends TLS passes on is served."`
 
-	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. With it, HTTPS is on :443 and HTTP on :80 unless said otherwise."`
+	Domain             []string `name:"domain" group:"Public CA" placeholder:"NAME" sep:"none" computed:"none" brief:"" help:"Host name to get and keep a certificate for from a public CA, by ACME. Repeatable, one certificate each: for no other name is one ever ordered. Outside Kubernetes HTTPS is then on :443 and HTTP on :80, unless said otherwise."`
 	ACMEAgreeTOS       string   `name:"acme-agree-tos" group:"Public CA" placeholder:"[on|off]" default:"off" bare:"on" help:"You agree to the terms of service of the CA. Without it, the first start on a terminal asks, and a yes is kept in the state directory; any other start fails."`
 	ACMEEmail          string   `name:"acme-email" group:"Public CA" placeholder:"ADDRESS" computed:"none" help:"Where the CA may write to you, told to it with the account."`
 	ACMEDirectory      string   `name:"acme-directory" group:"Public CA" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA's directory (RFC 8555), or staging for the staging CA of Let's Encrypt, whose certificates no browser trusts."`
@@ -85,7 +87,7 @@ type serveCmd struct {
 	MaxFields           string `name:"max-fields" group:"Limits" placeholder:"N" default:"100" help:"Most field lines in a request head. 1 to 10000."`
 	MaxBodyBytes        string `name:"max-body-bytes" group:"Limits" placeholder:"SIZE" default:"1GiB" help:"Largest request content. 0 to 1EiB, 0 accepts none."`
 	MaxConnections      string `name:"max-connections" group:"Limits" placeholder:"N" computed:"three quarters of the descriptor limit (ulimit -n) after 64 set aside, at most 100000: the rest is for the files being sent" help:"Most connections at a time; more are refused at once and counted. 1 to 1000000."`
-	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one address, or off. 1 to 1000000."`
+	MaxConnectionsPerIP string `name:"max-connections-per-ip" group:"Limits" placeholder:"N" default:"off" help:"Most connections at a time from one IPv4 address or IPv6 /64, or off. 1 to 1000000."`
 
 	SecurityHeaders string `name:"security-headers" group:"Response fields" placeholder:"on|off" default:"on" help:"Send X-Content-Type-Options: nosniff, Referrer-Policy: strict-origin-when-cross-origin, X-Frame-Options: SAMEORIGIN and, over HTTPS, Cross-Origin-Opener-Policy: same-origin-allow-popups with every response."`
 	HSTS            string `name:"hsts" group:"Response fields" placeholder:"D|off" default:"off" help:"Have browsers use HTTPS alone for this host, whatever its port, for so long after each visit (Strict-Transport-Security: max-age). They keep to it when HTTPS here is gone: begin with 1h, and go up to 8760h once all is well; 0s takes it back. Never sent over plain HTTP, for an address, or for localhost and other names that are not public. 0s to 87600h."`
@@ -116,7 +118,7 @@ type rehearseCmd struct {
 }
 
 // checkCmd takes all that serve takes, so that a command line is tried by changing one
-// word of it. A flag tagged alone is no setting: no variable and no file has it.
+// word of it.
 type checkCmd struct {
 	Kubernetes []string `name:"kubernetes" group:"Manifests" placeholder:"FILE" sep:"none" alone:"" brief:"" help:"Check these manifests instead: whether grace period, drain, probes, ports, rights and rollout fit the server that they run. A YAML file, a directory of them, or - for stdin. Repeatable: what belongs together is checked together. The settings come from the manifests."`
 
@@ -125,7 +127,7 @@ type checkCmd struct {
 
 // doctorCmd takes those settings of a server that decide whether a CA's challenges arrive.
 type doctorCmd struct {
-	Domain []string `arg:"" optional:"" name:"domain" alone:"" help:"The host names that need a certificate."`
+	Domain []string `arg:"" optional:"" name:"domain" alone:"" needed:"" many:"" help:"The host names that need a certificate."`
 
 	HTTPS         string   `name:"https" group:"Listeners" placeholder:"ADDR" default:":443" brief:"" help:"Where the server listens for HTTPS, or will: host:port, or off. A port that is free is opened for a moment."`
 	HTTP          string   `name:"http" group:"Listeners" placeholder:"ADDR" default:":80" brief:"" help:"The same for plain HTTP."`
@@ -172,13 +174,13 @@ type certsListCmd struct {
 }
 
 type certsExplainCmd struct {
-	Host []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host []string `arg:"" optional:"" name:"host" alone:"" needed:"" help:"A host name or address that the certificate is for."`
 	serverFlags
 	JSON bool `name:"json" group:"Output" brief:"" help:"As one JSON object."`
 }
 
 type certsRenewCmd struct {
-	Host  []string `arg:"" optional:"" name:"host" alone:"" help:"A host name or address that the certificate is for."`
+	Host  []string `arg:"" optional:"" name:"host" alone:"" needed:"" help:"A host name or address that the certificate is for."`
 	Force bool     `name:"force" group:"Consent" brief:"" help:"Order although the local budget for orders is used up. What the CA has asked to wait is waited all the same."`
 	serverFlags
 }
@@ -203,12 +205,12 @@ type usersCmd struct {
 
 // usersFlags name the store of the members, by those of a server's settings that do.
 type usersFlags struct {
-	State  string `name:"state" group:"Store" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: the members are kept there, unless the file of --config names another store."`
+	State  string `name:"state" group:"Store" placeholder:"DIR" computed:"$STATE_DIRECTORY, else $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast" brief:"" help:"The server's --state: the members are kept there, unless HOLDFAST_ACCOUNTS_STORE or the file of --config names another store."`
 	Config string `name:"config" group:"Store" placeholder:"FILE" brief:"" help:"The server's --config, whose [accounts] say where the members are kept."`
 }
 
 type usersAddCmd struct {
-	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name     []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Email    string   `name:"email" group:"Member" placeholder:"ADDRESS" alone:"" brief:"" help:"The member's e-mail address. Nobody writes to it."`
 	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
 	usersFlags
@@ -220,19 +222,19 @@ type usersListCmd struct {
 }
 
 type usersRemoveCmd struct {
-	Name []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Yes  bool     `name:"yes" group:"Consent" brief:"" help:"Do not ask. Without a terminal it is needed."`
 	usersFlags
 }
 
 type usersPasswdCmd struct {
-	Name     []string `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name     []string `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Generate bool     `name:"generate" group:"Member" brief:"" help:"Make a password at random, and print it this once."`
 	usersFlags
 }
 
 type usersQuotaCmd struct {
-	Name  string   `arg:"" optional:"" name:"name" alone:"" help:"The member's name."`
+	Name  string   `arg:"" optional:"" name:"name" alone:"" needed:"" help:"The member's name."`
 	Quota []string `arg:"" optional:"" name:"quota" alone:"" help:"Requests in a time, as 1000/1h; off for no limit; default for that of the site. Without it the quota is shown."`
 	usersFlags
 	JSON bool `name:"json" group:"Output" brief:"" help:"Show it as one JSON object."`
@@ -274,11 +276,11 @@ type upgradeCmd struct{ serverFlags }
 type stopCmd struct {
 	serverFlags
 	Wait    bool   `name:"wait" group:"Waiting" brief:"" help:"Wait until the process has gone, and exit with its exit code."`
-	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"With --wait: give up waiting after so long, 10m unless it is given. The server goes on stopping. 1s to 48h."`
+	Timeout string `name:"timeout" group:"Waiting" placeholder:"D" default:"10m" alone:"" brief:"" help:"Give up waiting after so long, with --wait. The server goes on stopping. 1s to 48h."`
 }
 
 type explainCmd struct {
-	Code []string `arg:"" optional:"" name:"code" help:"The reason code, such as bad-chunk-size. Without one, all are listed."`
+	Code []string `arg:"" optional:"" name:"code" alone:"" many:"" help:"The reason code, such as bad-chunk-size or unknown-name. Without one, all are listed."`
 }
 
 type versionCmd struct {

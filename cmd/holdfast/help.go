@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -78,8 +77,8 @@ func helpText(node *kong.Node, whole bool) string {
 	writeCommands(&b, node)
 	writeArguments(&b, node)
 	writeFlags(&b, node, whole)
-	if whole && path == "serve" {
-		b.WriteString("\n" + settingsText)
+	if text := remarks[path]; whole && text != "" {
+		b.WriteString("\n" + text)
 	}
 	if text := examples[path]; text != "" {
 		b.WriteString("\nExamples:\n" + text + "\n")
@@ -89,6 +88,14 @@ func helpText(node *kong.Node, whole bool) string {
 	}
 	return b.String()
 }
+
+// remarks stand behind the flags of the whole help.
+var remarks = map[string]string{"serve": settingsText, "reload": reloadText}
+
+const reloadText = `Read are the certificate files, the clients' CAs, the cluster's secret and the members' own pages;
+what cannot be read stays as it was. Roots are found anew, and one that is not there is a fault.
+The settings are not read: that is what holdfast upgrade does. Exit status: 0 all went well, 1 not.
+`
 
 const settingsText = `A setting comes from its flag, else from the environment, else from the file of --config, else
 it is the default. In the environment, values of a repeatable flag are separated by commas, and
@@ -106,7 +113,7 @@ func usage(node *kong.Node) string {
 	}
 	var parts []string
 	for _, p := range positional(node) {
-		parts = append(parts, "["+strings.ToUpper(p.Name)+"]")
+		parts = append(parts, argument(p))
 	}
 	if commandPath(node) == "check" {
 		parts = []string{"[ROOT | URL...]"}
@@ -115,6 +122,18 @@ func usage(node *kong.Node) string {
 		parts = append(parts, "[flags]")
 	}
 	return words(parts...)
+}
+
+// argument is how usage shows one: in brackets unless it is needed.
+func argument(p *kong.Positional) string {
+	text := strings.ToUpper(p.Name)
+	if p.Tag.Has("many") {
+		text += "..."
+	}
+	if !p.Tag.Has("needed") {
+		text = "[" + text + "]"
+	}
+	return text
 }
 
 // positional are a command's arguments: the demo declares those of serve, and takes none.
@@ -141,7 +160,7 @@ func writeArguments(b *strings.Builder, node *kong.Node) {
 	}
 	b.WriteString("\nArguments:\n")
 	for _, p := range positional(node) {
-		writeEntry(b, strings.ToUpper(p.Name), p.Help+origin(node, p, ""))
+		writeEntry(b, strings.ToUpper(p.Name), p.Help+origin(p, ""))
 	}
 	if commandPath(node) == "check" {
 		writeEntry(b, "URL", "Print where it goes in place of that: its status, the file or the redirect, the site and the rule. Repeatable.")
@@ -171,7 +190,7 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 		}
 		text := briefText(f)
 		if whole {
-			text = f.Help + origin(node, f.Value, defaultText(f))
+			text = f.Help + origin(f.Value, defaultText(f))
 		}
 		writeEntry(b, words("--"+f.Name, f.PlaceHolder), text)
 	}
@@ -180,20 +199,22 @@ func writeFlags(b *strings.Builder, node *kong.Node, whole bool) {
 	}
 }
 
-// origin is where else a setting comes from.
-func origin(node *kong.Node, v *kong.Value, standard string) string {
-	if !slices.Contains([]string{"serve", "demo", "rehearse", "check", "status", "reload", "stop", "certs ca", "certs list", "certs explain", "certs renew", "certs trust", "certs untrust", "doctor",
-		"users add", "users list", "users remove", "users passwd", "users quota", "users invite", "users export", "users import"}, commandPath(node)) || v.IsBool() || v.Tag.Has("alone") {
-		return ""
-	}
-	if standard == "" && v.Default != "" {
+// origin is where else a setting comes from, and its default. What is alone has no variable.
+func origin(v *kong.Value, standard string) string {
+	if standard == "" {
 		standard = v.Default
 	}
-	text := " [" + variable(v.Name)
-	if standard != "" {
-		text += "; default " + standard
+	var parts []string
+	if !v.Tag.Has("alone") {
+		parts = append(parts, variable(v.Name))
 	}
-	return text + "]"
+	if standard != "" {
+		parts = append(parts, "default "+standard)
+	}
+	if v.IsBool() || len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
 }
 
 func defaultText(f *kong.Flag) string {
@@ -205,7 +226,7 @@ func defaultText(f *kong.Flag) string {
 		text += "; in Kubernetes " + kube
 	}
 	if public := f.Tag.Get("public"); public != "" {
-		text += "; with --domain " + public
+		text += "; elsewhere with --domain " + public // in Kubernetes a Service has the public ports
 	}
 	return text
 }

@@ -65,12 +65,47 @@ func TestWholeHelp(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a flag with several defaults says which counts where", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "serve", "--help").out
+		if got, want := entry(help, "--https"), "default 127.0.0.1:8443; in Kubernetes :8443; elsewhere with --domain :443]"; !strings.Contains(got, want) {
+			t.Errorf("--https has %q", got)
+		}
+	})
+	t.Run("what is no setting has its default alone", func(t *testing.T) {
+		for _, c := range [][3]string{{"users invite", "--uses", " [default 1] "}, {"users invite", "--valid", " [default 168h] "}, {"stop", "--timeout", " [default 10m] "}} {
+			help := holdfast(t, testEnvironment(t), append(strings.Fields(c[0]), "--help")...).out
+			if got := entry(help, c[1]); !strings.HasSuffix(got, c[2]) {
+				t.Errorf("%s --help has for %s %q", c[0], c[1], got)
+			}
+		}
+	})
+	t.Run("what names the store of members is said", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "users", "list", "--help").out
+		if got := entry(help, "--state"); !strings.Contains(got, variable(accountStoreVariable)) {
+			t.Errorf("--state has %q", got)
+		}
+	})
+	t.Run("that of reload says what is read", func(t *testing.T) {
+		help := holdfast(t, testEnvironment(t), "reload", "--help").out
+		for _, want := range []string{"certificate files", "clients' CAs", "cluster's secret", "members' own pages", "Roots"} {
+			if !strings.Contains(help, want) {
+				t.Errorf("without %q:\n%s", want, help)
+			}
+		}
+	})
 	t.Run("every command has one", func(t *testing.T) {
 		for _, leaf := range leaves() {
 			r := holdfast(t, testEnvironment(t), append(strings.Fields(commandPath(leaf)), "--help")...)
 			for _, f := range leaf.Flags {
-				if entry(r.out, "--"+f.Name) == "" {
+				text := entry(r.out, "--"+f.Name)
+				if text == "" {
 					t.Errorf("%s --help is without --%s", commandPath(leaf), f.Name)
+				}
+				if named := strings.Contains(text, "["+variable(f.Name)); named == (f.IsBool() || f.Tag.Has("alone")) {
+					t.Errorf("%s --help has for --%s %q", commandPath(leaf), f.Name, text)
+				}
+				if f.Default != "" && !f.IsBool() && !strings.Contains(text, "default "+f.Default) {
+					t.Errorf("%s --help is without the default of --%s: %q", commandPath(leaf), f.Name, text)
 				}
 			}
 			if r.exit != 0 || !strings.HasPrefix(r.out, "Usage: holdfast "+commandPath(leaf)) || !strings.Contains(r.out, leaf.Help) {
@@ -126,7 +161,7 @@ func TestHelpIsFound(t *testing.T) {
 		{"of the demo, which takes no ROOT", "demo -h", "Usage: holdfast demo [flags]\n"},
 		{"of check, which takes URLs too", "check -h", "Usage: holdfast check [ROOT | URL...] [flags]\n"},
 		{"behind a mistake, since whoever made it asks", "serve --bogus --https --help", "Usage: holdfast serve [ROOT] [flags]\n"},
-		{"behind an argument", "explain code -h", "Usage: holdfast explain [CODE]\n"},
+		{"behind an argument", "explain code -h", "Usage: holdfast explain [CODE...]\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := holdfast(t, testEnvironment(t), strings.Fields(c.args)...)
@@ -140,6 +175,36 @@ func TestHelpIsFound(t *testing.T) {
 			t.Errorf("exit %d\n%s%s", r.exit, r.out, r.err)
 		}
 	})
+}
+
+// What the help shows without brackets is what a command refuses to do without.
+func TestHelpShowsWhatIsNeeded(t *testing.T) {
+	needed := make(map[string]string)
+	for _, leaf := range leaves() {
+		for _, p := range leaf.Positional {
+			if p.Tag.Has("needed") {
+				needed[commandPath(leaf)] = strings.ToUpper(p.Name)
+			}
+		}
+	}
+	for path, name := range needed {
+		t.Run(path, func(t *testing.T) {
+			command := strings.Fields(path)
+			if r := holdfast(t, testEnvironment(t), command...); r.exit != exitUsage || !strings.Contains(r.err, "no "+name+" is ") {
+				t.Errorf("without it: exit %d, %q", r.exit, r.err)
+			}
+			if r := holdfast(t, testEnvironment(t), append(command, "-h")...); !strings.HasPrefix(r.out, "Usage: holdfast "+path+" "+name) {
+				t.Error(r.out)
+			}
+		})
+	}
+	for path, want := range map[string]string{"doctor": "DOMAIN... [flags]", "certs explain": "HOST [flags]", "certs renew": "HOST [flags]", "users add": "NAME [flags]",
+		"users remove": "NAME [flags]", "users passwd": "NAME [flags]", "users quota": "NAME [QUOTA] [flags]", "users import": "[FILE] [flags]"} {
+		node, _ := findCommand(declared(), strings.Fields(path))
+		if got := usage(node); got != want {
+			t.Errorf("%s has %q", path, got)
+		}
+	}
 }
 
 func TestWrap(t *testing.T) {

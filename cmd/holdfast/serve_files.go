@@ -45,15 +45,20 @@ func (h *house) lookAgain() {
 	}
 }
 
+// rootsGone are the paths that lead to no directory now.
+func (h *house) rootsGone() (paths []string) {
+	for _, directory := range h.directories {
+		if !directory.Present() {
+			paths = append(paths, directory.Path())
+		}
+	}
+	return paths
+}
+
 // rootsVerdict tells /readyz of directories that are gone. One of several sites is a warning: the
 // others would go down with it.
 func (h *house) rootsVerdict() admin.Verdict {
-	var gone []string
-	for _, directory := range h.directories {
-		if !directory.Present() {
-			gone = append(gone, directory.Path())
-		}
-	}
+	gone := h.rootsGone()
 	words := "there is no directory " + strings.Join(gone, ", ")
 	switch {
 	case len(gone) == 0:

@@ -93,7 +93,11 @@ func (s *settings) serves() string {
 		for _, one := range s.Sites {
 			hosts = append(hosts, one.Hosts...)
 		}
-		return fmt.Sprintf("%d sites: %s", len(s.Sites), strings.Join(hosts, ", "))
+		number := "1 site"
+		if n := len(s.Sites); n > 1 {
+			number = fmt.Sprintf("%d sites", n)
+		}
+		return number + ": " + strings.Join(hosts, ", ")
 	}
 	if s.Demo {
 		return "the demo site"

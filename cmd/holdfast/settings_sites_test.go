@@ -53,6 +53,15 @@ etag = "content"
 cache-control = ["*.css=no-store"]
 `
 
+func TestSitesAreCounted(t *testing.T) {
+	one := "[[site]]\nhosts = [\"a.test\"]\nroot = \"ROOT_A\"\n"
+	for text, want := range map[string]string{one: "1 site: a.test", one + "[[site]]\nhosts = [\"b.test\", \"c.test\"]\nroot = \"ROOT_B\"\n": "2 sites: a.test, b.test, c.test"} {
+		if got := configured(t, testEnvironment(t), "--config", sitesFile(t, text)).serves(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestSites(t *testing.T) {
 	file := sitesFile(t, twoSites)
 	s := configured(t, testEnvironment(t), "--config", file)

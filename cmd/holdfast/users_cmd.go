@@ -191,8 +191,9 @@ func (cmd *usersInviteCmd) run(c *call) outcome {
 		fmt.Fprintln(r.std.out, code)
 		if page := r.place.signUp(); page != "" {
 			fmt.Fprintln(r.std.out, page+"?invite="+code)
-		} else {
-			fmt.Fprintln(r.std.err, `Sign-up is closed: the code is of use once the file says sign-up = "invite".`)
+		}
+		if note := r.place.inviteNote(); note != "" {
+			fmt.Fprintln(r.std.err, note)
 		}
 		accounts := "one account"
 		if uses > 1 {

@@ -49,7 +49,11 @@ func TestUsersExportAndImport(t *testing.T) {
 	t.Run("a conflict is refused, and nothing is written", func(t *testing.T) {
 		to := newDesk(t)
 		to.must(otherPassword, "add", "BOB")
-		to.users(whole.out, "import").refused(t, exitCannotStart, "nothing was imported", `"bob"`, "--replace")
+		r := to.users(whole.out, "import")
+		r.refused(t, exitCannotStart, "nothing was imported", `"bob"`, "--replace")
+		if n := strings.Count(r.err, "nothing was imported"); n != 1 {
+			t.Errorf("it says so %d times: %s", n, r.err)
+		}
 		if r := to.must("", "list"); len(lines(r.out)) != 2 || !strings.Contains(r.out, "BOB") {
 			t.Error(r.out)
 		}

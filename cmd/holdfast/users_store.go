@@ -46,6 +46,18 @@ func (p membersPlace) signUp() string {
 	return p.accounts.Prefix + "sign-up"
 }
 
+// inviteNote is why an invite's code does nothing as the file is; "" where it does, or no file was read.
+func (p membersPlace) inviteNote() string {
+	const until = `the code is of use once the file says sign-up = "invite".`
+	switch {
+	case p.accounts == nil || p.accounts.SignUp == account.SignUpInvite:
+		return ""
+	case p.accounts.SignUp == account.SignUpOpen:
+		return "Sign-up is open, and nobody needs a code: " + until
+	}
+	return "Sign-up is closed: " + until
+}
+
 // quota is that of members without one of their own.
 func (p membersPlace) quota() account.Quota {
 	if p.accounts == nil {

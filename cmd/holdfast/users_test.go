@@ -405,6 +405,18 @@ func TestUsersInvite(t *testing.T) {
 			}
 		}
 	})
+	for mode, want := range map[string]struct {
+		note string // on standard error
+		link bool
+	}{"open": {"Sign-up is open, and nobody needs a code: ", true}, "invite": {"For one account until ", true}, "closed": {"Sign-up is closed: ", false}} {
+		t.Run("where sign-up is "+mode, func(t *testing.T) {
+			file := writeFile(t, "holdfast.toml", "[accounts]\nprotect = [\"/m/**\"]\nsign-up = \""+mode+"\"\n")
+			r := d.must("", "invite", "--config", file)
+			if link := strings.Contains(r.out, "/-/sign-up?invite="); link != want.link || !strings.HasPrefix(r.err, want.note) || !strings.Contains(r.err, "shown this once") {
+				t.Errorf("%q, %q", r.out, r.err)
+			}
+		})
+	}
 	for flag, text := range map[string]string{"--uses": "0", "--valid": "10000h"} {
 		t.Run(flag+" has its bounds", func(t *testing.T) {
 			d.users("", "invite", flag, text).refused(t, exitUsage, flag[2:]+` "`+text+`" is out of range (`+flag+")")

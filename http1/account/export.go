@@ -69,7 +69,7 @@ func (m *Members) Import(ctx context.Context, r io.Reader, replace bool) (member
 	if !replace {
 		for _, s := range all {
 			if _, err = m.read(ctx, s.name.Key); err == nil {
-				return 0, fmt.Errorf("%w: %q; nothing was imported", ErrTaken, s.name.Key)
+				return 0, fmt.Errorf("%w: %q", ErrTaken, s.name.Key)
 			} else if !errors.Is(err, ErrNoMember) {
 				return 0, err
 			}
