@@ -106,7 +106,7 @@ func (h *halting) Write(p []byte) (int, error) {
 
 // haltedHandshakes has clients go on with their handshakes once a successor serves, and tells who failed
 // and how long all took.
-func haltedHandshakes(t *testing.T, clients int) (lost error, took time.Duration) {
+func haltedHandshakes(t *testing.T, clients int) (took time.Duration, lost error) {
 	t.Helper()
 	l := found(t, nil, nil, serveArgs(quaySite(t), "--https", "127.0.0.1:0")...).serving()
 	let := make(chan struct{})
@@ -126,7 +126,7 @@ func haltedHandshakes(t *testing.T, clients int) (lost error, took time.Duration
 	}
 	took = time.Since(began)
 	l.finish(2)
-	return lost, took
+	return took, lost
 }
 
 func TestUpgradeInFlight(t *testing.T) {
@@ -135,7 +135,7 @@ func TestUpgradeInFlight(t *testing.T) {
 		// what happens then says nothing.
 		const enough = time.Second
 		for range 5 {
-			lost, took := haltedHandshakes(t, 50)
+			took, lost := haltedHandshakes(t, 50)
 			if lost == nil {
 				return
 			}
